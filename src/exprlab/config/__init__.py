@@ -1,0 +1,1 @@
+"""Settings: one frozen, documented model per step of the experiment."""

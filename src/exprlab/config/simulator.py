@@ -1,0 +1,110 @@
+"""Settings of the simulator: what a simulated tumour cohort is like."""
+
+from __future__ import annotations
+
+from exprlab.config.section import Section, setting
+
+
+class SimulatorConfig(Section):
+    """Parameters of the simulated cohort; the scenario sets them, `simulator:` overrides them."""
+
+    # The classes and the signal.
+    target_auroc: float = setting(
+        0.985, "AUROC of the best possible classifier given the latent factors; 0.5 = no signal", ge=0.5, lt=1.0
+    )  # fmt: skip
+    nonlinear_share: float = setting(
+        0.65, "share of the signal that only shows within a lineage (XOR); 0 = a linear model suffices", ge=0, le=1
+    )  # fmt: skip
+    malignant_fraction: float = setting(0.5, "fraction of malignant patients", gt=0, lt=1)
+    n_lineages: int = setting(2, "tissues of origin, not recorded in the sample sheet", ge=1, le=8)
+    copies_linear: int = setting(2, "pathways that carry the linear signal", ge=1, le=8)
+    copies_interaction: int = setting(2, "pathways that carry the lineage-gated signal", ge=1, le=8)
+    genes_per_pathway: int = setting(300, "genes that a pathway moves", "genes", ge=1)
+    pathway_loading: float = setting(
+        0.28, "median effect of a pathway on its genes per unit of activity", "natural log", gt=0
+    )
+    pathway_up_fraction: float = setting(0.6, "fraction of a pathway's genes that go up", ge=0, le=1)
+    gate_genes: int = setting(800, "genes that tell the lineages apart", "genes", ge=0)
+    gate_loading: float = setting(
+        0.45, "effect of the lineage on its genes per unit", "natural log", gt=0
+    )
+    gate_sd: float = setting(0.3, "spread of the lineage factor within a lineage", gt=0)
+    lineage_distance: float = setting(2.0, "distance between the lineages' centres", ge=0)
+    # Everything else that moves genes.
+    n_dense_factors: int = setting(8, "nuisance factors that move most genes a little", ge=0)
+    dense_factor_sd: float = setting(
+        0.19, "spread of the first dense factor's loadings; the k-th has 1/sqrt(k) of it", "natural log", ge=0
+    )  # fmt: skip
+    n_modules: int = setting(24, "co-expression modules unrelated to the label", ge=0)
+    module_genes: int = setting(250, "genes in a module", "genes", ge=1)
+    module_loading: float = setting(
+        0.25, "median effect of a module on its genes", "natural log", ge=0
+    )
+    dispersion_spread: float = setting(
+        1.0, "gene-to-gene spread of the log dispersion around its trend", "natural log", ge=0
+    )
+    stroma_genes: int = setting(800, "genes that differ between tumour cells and stroma", ge=0)
+    stroma_mean: float = setting(0.8, "mean of the stroma profile on these genes", "natural log")
+    stroma_sd: float = setting(
+        0.7, "spread of the stroma profile on these genes", "natural log", ge=0
+    )
+    # A sample.
+    purity_a: float = setting(7.0, "first shape of the Beta law of tumour purity", gt=0)
+    purity_b: float = setting(
+        3.0, "second shape of the Beta law of tumour purity; mean = a / (a + b)", gt=0
+    )
+    library_size: float = setting(25e6, "median sequencing depth", "reads", gt=0)
+    library_sd: float = setting(0.25, "spread of the log library size", "natural log", ge=0)
+    samples_per_patient: int = setting(1, "replicate samples of each patient", ge=1)
+    label_noise: float = setting(0.0, "probability that a recorded label is wrong", ge=0, lt=1)
+    # Batches.
+    n_batches: int = setting(4, "sequencing batches", ge=1)
+    batch_sd: float = setting(0.10, "gene-wise shift of a batch", "natural log", ge=0)
+    batch_factor_sd: float = setting(0.25, "shift of the dense factors' means by a batch", ge=0)
+    batch_depth_sd: float = setting(0.10, "shift of the log depth by a batch", "natural log", ge=0)
+    batch_signal_sd: float = setting(
+        0.0, "shift along the pathways by a batch: an artefact that mimics the signal", ge=0
+    )
+    batch_confounding: float = setting(
+        0.0, "how far the fraction of malignant patients differs between batches; 1 = as far as it can", ge=0, le=1
+    )  # fmt: skip
+    new_batches: bool = setting(
+        False, "whether the new cohort comes from batches the training cohort has not seen"
+    )
+    # Corruption.
+    outlier_rate: float = setting(
+        1e-4, "probability that an entry is multiplied or divided by 5 to 10", ge=0, le=1
+    )
+    missing_rate: float = setting(
+        0.0, "probability that an entry is missing (stored as -1)", ge=0, lt=1
+    )
+
+
+# name -> (what it is, what to expect, the parameters that differ from the defaults)
+SCENARIOS: dict[str, tuple[str, str, dict[str, object]]] = {
+    "nonlinear": (
+        "Part of the signal is an XOR of lineage and pathway activity.",
+        "A linear model stays near AUROC 0.90; a network passes it from about 1,000 samples on.",
+        {},
+    ),
+    "easy-linear": (
+        "All of the signal is linear, one batch, no outliers.",
+        "Every model comes close to the best possible one.",
+        {"target_auroc": 0.995, "nonlinear_share": 0.0, "n_batches": 1, "outlier_rate": 0.0},
+    ),
+    "low-purity": (
+        "Most of each sample is stroma, and pathways are weaker.",
+        "All models lose, linear ones and trees the most.",
+        {"purity_a": 2.5, "purity_b": 5.0, "pathway_loading": 0.22},
+    ),
+    "label-noise": (
+        "One label in five is wrong.",
+        "Metrics on recorded labels are bounded near AUROC 0.79.",
+        {"label_noise": 0.2},
+    ),
+    "null": (
+        "No gene has anything to do with the label.",
+        "An honest pipeline gives AUROC 0.5; anything better is leakage.",
+        {"target_auroc": 0.5},
+    ),
+}

@@ -1,0 +1,176 @@
+"""Settings of the steps between counts and results."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from exprlab.config.section import Section, setting
+from exprlab.config.simulator import SCENARIOS, SimulatorConfig
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+class SimulatedDataset(Section):
+    """A cohort that exprlab simulates, with a second, new cohort for inference."""
+
+    source: Literal["simulate"] = setting("simulate", "where the counts come from")
+    scenario: Literal[tuple(SCENARIOS)] = setting(  # type: ignore[valid-type]
+        "nonlinear", "which kind of cohort; see the table of scenarios"
+    )
+    n_samples: int = setting(3000, "samples to train, validate and test on", "samples", ge=10)
+    n_new_samples: int = setting(200, "samples of the new cohort, for inference", "samples", ge=1)
+    n_genes: int = setting(20000, "genes of a profile", "genes", ge=20, le=200_000)
+    seed: int = setting(1, "seed of the simulated world; another seed is another world", ge=0)
+    simulator: dict = setting(dict, "parameters that differ from the scenario's")
+
+    def simulator_config(self) -> SimulatorConfig:
+        """Return the scenario's parameters with this data set's own on top."""
+        return SimulatorConfig(**{**SCENARIOS[self.scenario][2], **self.simulator})
+
+    @model_validator(mode="after")
+    def _check_simulator(self) -> SimulatedDataset:
+        self.simulator_config()
+        return self
+
+
+class SplitConfig(Section):
+    """How samples are divided; all samples of a patient go to the same side."""
+
+    val_fraction: float = setting(
+        0.15, "fraction for validation: early stopping, calibration, threshold", gt=0, lt=1
+    )
+    test_fraction: float = setting(
+        0.2, "fraction for the test, which nothing is fitted on", gt=0, lt=1
+    )
+
+    @model_validator(mode="after")
+    def _leaves_training_samples(self) -> SplitConfig:
+        if self.val_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                f"val_fraction {self.val_fraction} + test_fraction {self.test_fraction} leave no "
+                "training samples; their sum must be below 1"
+            )
+        return self
+
+
+class PreprocessConfig(Section):
+    """From counts to the network's inputs; everything is fitted on training samples only."""
+
+    min_count: int = setting(
+        10, "a gene counts as seen in a sample from this many reads on", "reads", ge=0
+    )
+    min_fraction: float = setting(
+        0.05, "keep genes seen in at least this fraction of training samples", ge=0, le=1
+    )
+    size_factors: Literal["median_of_ratios", "cpm"] = setting(
+        "median_of_ratios", "how sequencing depth is removed"
+    )
+    clip: float = setting(
+        10.0, "limit of a scaled value; tames outliers", "standard deviations", gt=0
+    )
+
+
+class MLPConfig(Section):
+    """A multilayer perceptron trained with PyTorch Lightning."""
+
+    kind: Literal["mlp"] = setting("mlp", "multilayer perceptron")
+    hidden: list[Annotated[int, Field(ge=1)]] = setting(
+        lambda: [128, 32], "units of each hidden layer, first to last; [] is one perceptron", "units"
+    )
+    activation: Literal["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu"] = setting(
+        "relu", "activation function of the hidden layers"
+    )
+    batch_norm: bool = setting(False, "normalise each hidden layer over the batch")
+    input_dropout: float = setting(
+        0.0, "fraction of genes hidden at random in each training step", ge=0, lt=1
+    )
+    dropout: float = setting(
+        0.2, "fraction of hidden units left out at random in each training step", ge=0, lt=1
+    )
+    optimizer: Literal["adamw", "sgd"] = setting("adamw", "how weights follow the gradient")
+    learning_rate: float = setting(3e-4, "step size of gradient descent", gt=0)
+    momentum: float = setting(0.9, "momentum of sgd; adamw does not use it", ge=0, lt=1)
+    weight_decay: float = setting(0.01, "pull of the weights towards zero", ge=0)
+    schedule: Literal["constant", "cosine", "plateau"] = setting(
+        "constant", "how the step size changes over the epochs"
+    )
+    max_epochs: int = setting(60, "most passes over the training samples", "epochs", ge=1)
+    batch_size: int = setting(256, "samples of one gradient step", "samples", ge=1)
+    monitor: Literal["val/loss", "val/auroc"] = setting(
+        "val/loss", "validation metric that picks the best epoch and stops training"
+    )
+    patience: int = setting(
+        8, "stop after this many epochs without a better validation metric", "epochs", ge=1
+    )
+    checkpoint_every: int = setting(
+        5, "epochs between the checkpoints from which a killed training resumes", "epochs", ge=1
+    )
+
+
+class LogisticConfig(Section):
+    """L2-regularised logistic regression; the strength is chosen on the validation samples."""
+
+    kind: Literal["logistic"] = setting("logistic", "logistic regression, the linear baseline")
+    strengths: list[Annotated[float, Field(gt=0)]] = setting(
+        lambda: [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1],
+        "inverse regularisation strengths (scikit-learn's C) to choose from",
+        min_length=1,
+    )
+    max_iterations: int = setting(1000, "most iterations of the solver", ge=1)
+
+
+ModelConfig = Annotated[MLPConfig | LogisticConfig, Field(discriminator="kind")]
+
+
+class TrainerConfig(Section):
+    """Where and how Lightning trains; passed to its Trainer as they are."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = setting(
+        "auto", "device: auto takes a GPU where there is one"
+    )
+    devices: int = setting(1, "devices of one training", ge=1)
+    strategy: str = setting("auto", "Lightning's strategy, e.g. auto or ddp", min_length=1)
+    precision: Literal[
+        "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true"
+    ] = setting("32-true", "number format of training")
+
+
+class EvaluationConfig(Section):
+    """How models are judged on the test samples."""
+
+    bootstrap: int = setting(
+        1000, "bootstrap resamples behind each interval", "resamples", ge=100, le=100_000
+    )
+    confidence: float = setting(0.95, "coverage of the intervals", gt=0.5, lt=1)
+    ece_bins: int = setting(10, "bins of the expected calibration error", "bins", ge=2, le=100)
+    threshold: Literal["youden", "accuracy", "half"] = setting(
+        "youden", "how the decision threshold is chosen on validation samples; half = 0.5"
+    )
+
+
+class TrackingConfig(Section):
+    """Where runs are published."""
+
+    uri: str = setting(
+        "",
+        "MLflow store or server; empty: MLFLOW_TRACKING_URI, else SQLite under results/mlflow",
+    )
+
+
+class ExperimentConfig(Section):
+    """What one call of Snakemake does."""
+
+    name: Name = setting("exprlab", "name of the experiment in MLflow and in the report")
+    datasets: list[Name] = setting(
+        lambda: ["tumours"], "which of `datasets` to run", min_length=1
+    )
+    models: list[Name] = setting(
+        lambda: ["mlp", "logistic"], "which of `models` to train", min_length=1
+    )
+    seeds: list[Annotated[int, Field(ge=0)]] = setting(
+        lambda: [0, 1],
+        "one split and one training of each model per seed; several show the spread",
+        min_length=1,
+    )

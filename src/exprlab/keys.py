@@ -1,0 +1,66 @@
+"""Names of columns, classes, splits, metrics and files, each spelled once."""
+
+from __future__ import annotations
+
+# Columns of sample tables and predictions.
+SAMPLE_ID = "sample_id"
+GENE_ID = "gene_id"
+LABEL = "label"
+BATCH = "batch"
+PATIENT = "patient"
+SPLIT = "split"
+LOGIT = "logit"
+PROBABILITY = "probability"
+CALIBRATED = "calibrated_probability"
+PREDICTION = "prediction"
+FLAGS = "flags"
+
+# Classes: the position is the integer label; the last one is the positive class.
+CLASSES = ("benign", "malignant")
+# How a missing entry of an integer count matrix is stored.
+MISSING_COUNT = -1
+
+# Splits.
+TRAIN = "train"
+VAL = "val"
+TEST = "test"
+SPLITS = (TRAIN, VAL, TEST)
+
+# Test metrics, in the order in which a reader meets them.
+METRICS = (
+    "auroc",
+    "auprc",
+    "accuracy",
+    "balanced_accuracy",
+    "sensitivity",
+    "specificity",
+    "f1",
+    "mcc",
+    "brier",
+    "log_loss",
+    "ece",
+)
+# Of these, smaller is better.
+LOSSES = frozenset({"brier", "log_loss", "ece"})
+
+# Training curves.
+TRAIN_LOSS = "train/loss"
+TRAIN_STEP_LOSS = "train/loss_step"
+VAL_LOSS = "val/loss"
+VAL_AUROC = "val/auroc"
+LEARNING_RATE = "train/learning_rate"
+
+# Files of a run's folder, results/{dataset}/{model}/{split}/.
+WEIGHTS_FILE = "weights.safetensors"
+NETWORK_FILE = "network.json"
+LOGITS_FILE = "logits.parquet"
+METRICS_FILE = "metrics.csv"
+PARAMS_FILE = "params.json"
+RECORD_FILE = "record.json"
+# Side files: they may differ between two equal runs, so nothing scientific reads them.
+STATUS_FILE = "status.json"
+TIMING_FILE = "timing.csv"
+
+# Files of the self-contained model folder.
+MODEL_JSON = "model.json"
+MODEL_WEIGHTS = "model.safetensors"
