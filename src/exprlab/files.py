@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exprlab.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextmanager
@@ -85,3 +88,32 @@ def sha256(path: str | Path) -> str:
 def digest_of(value: Any) -> str:
     """Return the SHA-256 of a JSON-serialisable value, independent of key order."""
     return hashlib.sha256(to_json(value).encode()).hexdigest()
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as safetensors, a format that cannot carry code, atomically."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    with atomic_path(path) as temporary:
+        # save_file would write a file that only its owner can read.
+        temporary.write_bytes(save({k: np.ascontiguousarray(arrays[k]) for k in sorted(arrays)}))
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read named arrays from a safetensors file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({error}); make it again") from None

@@ -1,3 +1,96 @@
-"""The command line."""
-def main():
+"""The command line: one subcommand per rule, each in a module of its own, imported when called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+from exprlab import __version__
+from exprlab.errors import UserError, did_you_mean
+
+# Subcommand -> one line of help. The module is exprlab.cli.<name with _ for ->.
+COMMANDS = {
+    "simulate": "simulate a cohort of gene-expression counts and its truth",
+    "check": "check counts and sample table before anything expensive",
+    "describe": "library sizes, zeros and principal components of a cohort",
+    "split": "divide samples into training, validation and test",
+    "preprocess": "fit the preprocessing on training samples, transform all",
+    "train": "train a network with PyTorch Lightning",
+    "train-baseline": "fit a baseline model",
+    "calibrate": "calibrate a trained model and pack it with its preprocessing",
+    "evaluate": "judge a model on the test samples",
+    "plot-run": "draw a run's figures",
+    "plot-data": "draw the figures of a data set",
+    "compare": "compare the models of an experiment",
+    "predict": "predict new samples with a packed model",
+    "publish": "bring the MLflow store up to date with results/",
+    "report": "write the HTML report",
+    "ui": "open the MLflow UI over results/ on 127.0.0.1",
+    "document-config": "write the config's schema and key table",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a subcommand and return its exit code.
+
+    0 is success, 1 a failure of the system (disk, permissions), 2 a mistake in the input, 130 an
+    interrupt. Only a bug shows a traceback.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print(_help())
+        return 0
+    if name == "--version":
+        print(f"exprlab {__version__}")
+        return 0
+    if name not in COMMANDS:
+        print(f"exprlab: unknown command '{name}'{did_you_mean(name, COMMANDS)}", file=sys.stderr)
+        return 2
+    return _run(name, arguments[1:])
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    module = importlib.import_module(f"exprlab.cli.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"exprlab {name}", description=COMMANDS[name])
+    module.add_arguments(parser)
+    parsed = parser.parse_args(arguments)
+    _limit_threads(getattr(parsed, "threads", 1))
+    try:
+        module.run(parsed)
+    except UserError as error:
+        print("\n".join(f"error: {line}" for line in str(error).split("\n")), file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or name}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
     return 0
+
+
+def _limit_threads(threads: int) -> None:
+    """Hold BLAS and OpenMP to `threads`, before NumPy or torch is imported.
+
+    Jobs run side by side; with a thread per core each they only get in each other's way.
+    """
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):
+        os.environ[f"{library}_NUM_THREADS"] = str(threads)
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: exprlab [--version] COMMAND ...",
+            "",
+            "Reproducible deep-learning experiments on gene expression.",
+            "Each rule of the workflow is one of these commands; `exprlab COMMAND --help` tells more.",
+            "",
+            *lines,
+        ]
+    )

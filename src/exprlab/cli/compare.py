@@ -1,0 +1,39 @@
+"""exprlab compare: compare the models of an experiment on the same test samples."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from exprlab.cli.arguments import add_params, add_paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
+    add_paths(parser, output="comparison of the models (JSON)")
+    add_params(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Compare within each data set and write."""
+    from exprlab.config.experiment import load_settings
+    from exprlab.config.steps import EvaluationConfig
+    from exprlab.data.tables import read_predictions
+    from exprlab.evaluation.comparison import compare
+    from exprlab.files import read_json, write_json
+
+    settings = load_settings(EvaluationConfig, args.params)
+    evaluations: dict = {}
+    predictions: dict = {}
+    for folder in args.runs:
+        dataset, model, split = folder.parts[-3:]
+        for table, value in (
+            (evaluations, read_json(folder / "evaluation.json")),
+            (predictions, read_predictions(folder / "predictions.parquet")),
+        ):
+            table.setdefault(dataset, {}).setdefault(model, {})[split] = value
+    datasets = {
+        name: compare(predictions[name], evaluations[name], settings, seed=0) for name in evaluations
+    }
+    write_json(args.output, {"datasets": datasets})

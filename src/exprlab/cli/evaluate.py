@@ -1,0 +1,42 @@
+"""exprlab evaluate: judge a packed model on the test samples."""
+
+from __future__ import annotations
+
+import argparse
+
+from exprlab.cli.arguments import add_params, add_paths, add_seed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_paths(
+        parser,
+        logits="logits of all samples (Parquet)",
+        model="the packed model's folder",
+        evaluation="metrics, intervals and curves (JSON)",
+        predictions="predictions of the test samples (Parquet)",
+    )
+    add_params(parser)
+    add_seed(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate and write."""
+    from exprlab.config.experiment import load_settings
+    from exprlab.config.steps import EvaluationConfig
+    from exprlab.data.streams import BOOTSTRAP, stream
+    from exprlab.data.tables import read_logits, write_predictions
+    from exprlab.evaluation.evaluate import evaluate
+    from exprlab.files import read_json, write_json
+    from exprlab.keys import MODEL_JSON, TEST
+
+    model = read_json(args.model / MODEL_JSON)
+    temperature, threshold = model["temperature"], model["threshold"]
+    test = read_logits(args.logits, TEST)
+    settings = load_settings(EvaluationConfig, args.params)
+    rng = stream(args.seed, BOOTSTRAP)
+    result = evaluate(test.label, test.logit, temperature, threshold, settings, rng)
+    write_predictions(args.predictions, test, temperature, threshold)
+    write_json(args.evaluation, result)
+    for name, metric in result["metrics"].items():
+        print(f"{name:18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]")

@@ -1,0 +1,3 @@
+"""placeholder."""
+def add_arguments(parser): pass
+def run(args): pass

@@ -1,0 +1,32 @@
+"""exprlab train: train a network with PyTorch Lightning."""
+
+from __future__ import annotations
+
+import argparse
+
+from exprlab.cli.arguments import add_threads
+from exprlab.cli.training import add_training_arguments, training_run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_training_arguments(parser)
+    add_threads(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, or go on where a killed training was, and write the run's files."""
+    from exprlab.config.steps import MLPConfig, TrainerConfig
+
+    with training_run(args) as job:
+        from exprlab.training.fit import fit_network
+
+        job.fitted = fit_network(
+            **job.data,
+            model=MLPConfig(**job.params["model"]),
+            settings=TrainerConfig(**job.params["trainer"]),
+            seed=args.seed,
+            folder=job.folder,
+            name=job.name,
+            threads=args.threads,
+        )

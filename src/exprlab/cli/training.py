@@ -1,0 +1,122 @@
+"""What the training subcommands share: the inputs they read and the files they leave."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exprlab.cli.arguments import add_params, add_paths, add_seed
+from exprlab.errors import UserError
+from exprlab.files import atomic_path, sha256, write_arrays, write_json
+from exprlab.keys import (
+    LOGITS_FILE,
+    METRICS_FILE,
+    NETWORK_FILE,
+    PARAMS_FILE,
+    RECORD_FILE,
+    STATUS_FILE,
+    TIMING_FILE,
+    TRAIN,
+    VAL,
+    WEIGHTS_FILE,
+)
+
+if TYPE_CHECKING:
+    from exprlab.training.fitted import Fitted
+
+
+@dataclass
+class TrainingJob:
+    """A training under way; the subcommand sets `fitted`.
+
+    `data` holds features, labels, train and val as the fitting functions take them.
+    """
+
+    name: str
+    params: dict[str, Any]
+    data: dict[str, Any]
+    folder: Path
+    fitted: Fitted | None = None
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what every training takes."""
+    add_paths(
+        parser,
+        counts="counts with labels (.h5ad)",
+        split="table of sample_id and split",
+        features="inputs of all samples (npy)",
+        run="the run's folder: results/{dataset}/{model}/{split}",
+    )
+    parser.add_argument("--code", default="", help="digest of the code, for the record")
+    add_params(parser)
+    add_seed(parser)
+
+
+@contextmanager
+def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
+    """Read the inputs, keep status and curves while training, write the outputs at the end."""
+    from exprlab.data.tables import read_training_table, write_logits
+    from exprlab.tracking.attempt import attempt
+
+    run: Path = args.run
+    params = {**_parse(args.params), "seed": args.seed}
+    record = _record(args)
+    table = read_training_table(args.counts, args.split)
+    with attempt(run, params, record) as current:
+        data = {
+            "features": _features(args.features, len(table)),
+            "labels": table.labels,
+            "train": table.rows(TRAIN),
+            "val": table.rows(VAL),
+        }
+        job = TrainingJob("/".join(run.parts[-3:]), params, data, current.folder)
+        yield job
+        fitted = job.fitted
+        assert fitted is not None  # the subcommand sets it
+        write_arrays(run / WEIGHTS_FILE, fitted.weights)
+        description = {"kind": fitted.kind, "architecture": fitted.architecture}
+        write_json(run / NETWORK_FILE, {**description, **fitted.summary})
+        write_logits(run / LOGITS_FILE, table, fitted.logits)
+        current.end("FINISHED", **fitted.hardware)
+        for name in (PARAMS_FILE, RECORD_FILE, METRICS_FILE, TIMING_FILE, STATUS_FILE):
+            with atomic_path(run / name) as temporary:
+                shutil.copyfile(current.folder / name, temporary)
+
+
+def _record(args: argparse.Namespace) -> dict[str, Any]:
+    dataset, model, split = args.run.parts[-3:]
+    inputs = {name: sha256(getattr(args, name)) for name in ("counts", "split", "features")}
+    return {
+        "dataset": dataset,
+        "model": model,
+        "split": split,
+        "seed": args.seed,
+        "inputs": inputs,
+        "code": args.code,
+    }
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--params: not valid JSON ({error})") from None
+
+
+def _features(path: Path, n_samples: int) -> Any:
+    import numpy as np
+
+    try:
+        features = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); preprocess again") from None
+    if len(features) != n_samples:
+        raise UserError(f"{path}: {len(features)} rows for {n_samples} samples; preprocess again")
+    return features

@@ -1,0 +1,127 @@
+"""Checks of counts and sample table before anything expensive: all problems at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from exprlab.data.formats import CountsFile
+from exprlab.errors import UserError, did_you_mean
+from exprlab.keys import BATCH, CLASSES, LABEL, MISSING_COUNT, PATIENT
+
+# A class with fewer samples than this gives intervals too wide to conclude anything from.
+FEW_SAMPLES = 30
+
+
+@dataclass
+class _Findings:
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_counts(counts: CountsFile, needs_labels: bool = True) -> dict[str, Any]:
+    """Check a cohort and summarise it.
+
+    Parameters
+    ----------
+    counts
+        The open counts file.
+    needs_labels
+        Whether every sample must have a label (a cohort to train on) or not (new samples).
+
+    Returns
+    -------
+    dict
+        Sizes, classes and warnings, ready for JSON.
+
+    Raises
+    ------
+    UserError
+        With every error found, one line each.
+    """
+    found = _Findings()
+    _check_ids(counts.samples.index, "sample", found)
+    _check_ids(counts.genes.index, "gene", found)
+    if needs_labels:
+        _check_labels(counts.samples, found)
+    _check_values(counts, found)
+    if found.errors:
+        raise UserError("\n".join(f"{counts.path}: {line}" for line in found.errors))
+    return _summary(counts, found.warnings)
+
+
+def _check_ids(ids: pd.Index, what: str, found: _Findings) -> None:
+    twice = ids[ids.duplicated()].unique()
+    if len(twice):
+        found.errors.append(
+            f"{len(twice)} {what} id(s) occur more than once, e.g. '{twice[0]}'; ids must be unique"
+        )
+
+
+def _check_labels(samples: pd.DataFrame, found: _Findings) -> None:
+    if LABEL not in samples:
+        hint = did_you_mean(LABEL, samples.columns)
+        found.errors.append(f"the sample table has no column '{LABEL}'{hint}")
+        return
+    for row, (sample, label) in enumerate(samples[LABEL].items(), start=1):
+        if label not in CLASSES:
+            found.errors.append(
+                f"row {row} (sample '{sample}'), column '{LABEL}': found {label!r}; "
+                f"allowed: {', '.join(CLASSES)}{did_you_mean(label, CLASSES)}"
+            )
+            break
+    for name, n in samples[LABEL].value_counts(sort=False).items():
+        if n < FEW_SAMPLES:
+            found.warnings.append(f"Class '{name}' has only {n} samples; expect wide intervals.")
+
+
+def _check_values(counts: CountsFile, found: _Findings) -> None:
+    empty, missing = [], 0
+    for start, block in counts.blocks():
+        if not np.issubdtype(block.dtype, np.integer):
+            bad = ~np.isfinite(block) | (block != np.round(block))
+            if bad.any():
+                _point_at(counts, start, block, bad, "is not a whole number", found)
+                return
+        bad = block < MISSING_COUNT
+        if bad.any():
+            _point_at(counts, start, block, bad, "is negative", found)
+            return
+        missing += int((block == MISSING_COUNT).sum())
+        empty += [start + int(i) for i in np.flatnonzero((block > 0).sum(axis=1) == 0)]
+    for row in empty[:3]:
+        found.errors.append(
+            f"row {row + 1} (sample '{counts.samples.index[row]}') has no reads at all; remove it"
+        )
+    if missing:
+        share = missing / (counts.shape[0] * counts.shape[1])
+        found.warnings.append(f"{missing:,} counts ({share:.1%}) are missing.")
+
+
+def _point_at(
+    counts: CountsFile, start: int, block: np.ndarray, bad: np.ndarray, why: str, found: _Findings
+) -> None:
+    row, column = (int(i) for i in np.argwhere(bad)[0])
+    found.errors.append(
+        f"row {start + row + 1} (sample '{counts.samples.index[start + row]}'), "
+        f"column {column + 1} (gene '{counts.genes.index[column]}'): {block[row, column]} {why}; "
+        f"raw counts are whole numbers from 0 on ({MISSING_COUNT} = missing)"
+    )
+
+
+def _summary(counts: CountsFile, warnings: list[str]) -> dict[str, Any]:
+    samples = counts.samples
+    summary: dict[str, Any] = {
+        "n_samples": counts.shape[0],
+        "n_genes": counts.shape[1],
+        "warnings": warnings,
+    }
+    if LABEL in samples:
+        summary["n_per_class"] = {name: int((samples[LABEL] == name).sum()) for name in CLASSES}
+    for column, key in ((PATIENT, "n_patients"), (BATCH, "n_batches")):
+        if column in samples:
+            summary[key] = int(samples[column].nunique())
+    return summary

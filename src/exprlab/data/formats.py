@@ -1,0 +1,148 @@
+"""Counts and truth as AnnData files (.h5ad), written and read in blocks of whole rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from anndata.io import read_elem, write_elem
+
+from exprlab.errors import UserError
+from exprlab.files import atomic_path
+from exprlab.keys import GENE_ID, SAMPLE_ID
+
+COUNTS = "layers/counts"
+# Rows of one HDF5 chunk: a block of samples is then one contiguous read.
+CHUNK_ROWS = 64
+
+
+def write_counts(
+    path: str | Path,
+    samples: pd.DataFrame,
+    genes: pd.DataFrame,
+    blocks: Iterable[tuple[int, np.ndarray]],
+) -> None:
+    """Write counts as .h5ad without ever holding all of them.
+
+    Parameters
+    ----------
+    path
+        Target; written under a temporary name and renamed at the end.
+    samples, genes
+        Tables of the rows and columns; their indices are the ids.
+    blocks
+        Pairs of first row and int32 counts of shape (n_rows, n_genes), missing entries -1.
+    """
+    shape = (len(samples), len(genes))
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        _write_frame(file, samples, genes)
+        file.create_group("layers").attrs.update(_encoding("dict"))
+        counts = file.create_dataset(
+            COUNTS,
+            shape,
+            np.int32,
+            chunks=(min(CHUNK_ROWS, shape[0]), shape[1]),
+            compression="lzf",
+        )
+        counts.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        for start, block in blocks:
+            counts[start : start + len(block)] = block
+
+
+def write_tables(
+    path: str | Path,
+    samples: pd.DataFrame,
+    genes: pd.DataFrame,
+    obsm: Mapping[str, np.ndarray],
+    varm: Mapping[str, np.ndarray],
+    uns: Mapping[str, object],
+) -> None:
+    """Write an .h5ad without counts: tables, arrays per sample (obsm) and per gene (varm)."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        _write_frame(file, samples, genes)
+        for name, values in (("obsm", obsm), ("varm", varm), ("uns", uns)):
+            write_elem(file, name, dict(values))
+
+
+def _write_frame(file: h5py.File, samples: pd.DataFrame, genes: pd.DataFrame) -> None:
+    file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+    write_elem(file, "obs", samples.rename_axis(SAMPLE_ID))
+    write_elem(file, "var", genes.rename_axis(GENE_ID))
+
+
+def _encoding(kind: str) -> dict[str, str]:
+    return {"encoding-type": kind, "encoding-version": "0.1.0"}
+
+
+class CountsFile:
+    """An open .h5ad whose counts are read block by block.
+
+    Attributes
+    ----------
+    samples, genes
+        Tables of the rows and columns, indexed by their ids.
+    shape
+        (n_samples, n_genes).
+    """
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.path = path
+        self._counts = _counts_of(path, file)
+        self.samples: pd.DataFrame = read_elem(file["obs"])
+        self.genes: pd.DataFrame = read_elem(file["var"])
+        self.shape: tuple[int, int] = self._counts.shape
+
+    def blocks(self, rows: int = 256) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, counts of shape (<= rows, n_genes)) from the first sample to the last."""
+        for start in range(0, self.shape[0], rows):
+            try:
+                yield start, self._counts[start : start + rows]
+            except OSError as error:
+                raise _unreadable(self.path, error) from None
+
+
+@contextmanager
+def open_counts(path: str | Path) -> Iterator[CountsFile]:
+    """Open the counts of an .h5ad file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, cut off, no HDF5, or has no 2-D counts.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    with file:
+        try:
+            counts = CountsFile(path, file)
+        except (OSError, KeyError, ValueError) as error:
+            raise _unreadable(path, error) from None
+        yield counts
+
+
+def _counts_of(path: Path, file: h5py.File) -> h5py.Dataset:
+    if COUNTS not in file and "X" not in file:
+        raise UserError(f"{path}: holds neither layers/counts nor X; it needs raw counts in one")
+    counts = file[COUNTS] if COUNTS in file else file["X"]
+    if not isinstance(counts, h5py.Dataset) or counts.ndim != 2:
+        raise UserError(
+            f"{path}: {counts.name} is sparse or not a table; store it as a dense array, e.g. "
+            "adata.layers['counts'] = adata.X.toarray()"
+        )
+    return counts
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path}: cannot be read as .h5ad ({str(error).splitlines()[0]}); the file is damaged or "
+        "cut off: make or copy it again"
+    )

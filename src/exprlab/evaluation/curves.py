@@ -1,0 +1,95 @@
+"""Curves and counts behind the figures of one evaluation, as plain lists ready for JSON."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from exprlab import keys
+from exprlab.evaluation.calibration import decide
+from exprlab.evaluation.metrics import bin_index, ranked_counts
+
+# A curve with more points looks the same and makes a heavier file.
+MAX_POINTS = 500
+SCORE_BINS = 20
+
+Curve = dict[str, list[float]]
+
+
+def curves(label: ArrayLike, probability: ArrayLike, n_bins: int) -> dict[str, Curve]:
+    """Return the four curves of evaluation.json for ``(n_samples,)`` labels and probabilities."""
+    label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
+    return {
+        "roc": roc(label, probability),
+        "precision_recall": precision_recall(label, probability),
+        "calibration": calibration(label, probability, n_bins),
+        "scores": scores(label, probability),
+    }
+
+
+def roc(label: NDArray, probability: NDArray[np.float64]) -> Curve:
+    """Return the ROC curve from (0, 0) to (1, 1), both classes present: `fpr`, `tpr`."""
+    tp, fp = ranked_counts(label, probability)
+    kept = _thin(fp / fp[-1], tp / tp[-1])
+    return {"fpr": (fp / fp[-1])[kept].tolist(), "tpr": (tp / tp[-1])[kept].tolist()}
+
+
+def precision_recall(label: NDArray, probability: NDArray[np.float64]) -> Curve:
+    """Return precision over recall, from recall 0 to 1.
+
+    The first point is (0, 1) by convention: precision is not defined while nothing is called
+    positive. Between points the curve is a step, as in the average precision.
+    """
+    tp, fp = ranked_counts(label, probability)
+    recall = tp / tp[-1]
+    precision = np.concatenate([[1.0], tp[1:] / (tp[1:] + fp[1:])])
+    kept = _thin(recall, precision)
+    return {"recall": recall[kept].tolist(), "precision": precision[kept].tolist()}
+
+
+def calibration(label: NDArray, probability: NDArray[np.float64], n_bins: int) -> Curve:
+    """Return the reliability diagram: mean `predicted`, `observed` share, `count` per used bin.
+
+    The bins are those of the expected calibration error.
+    """
+    bins = bin_index(probability, n_bins)
+    count = np.bincount(bins, minlength=n_bins)
+    used = count > 0
+    predicted = np.bincount(bins, weights=probability, minlength=n_bins)[used] / count[used]
+    observed = np.bincount(bins, weights=label, minlength=n_bins)[used] / count[used]
+    return {
+        "predicted": predicted.tolist(),
+        "observed": observed.tolist(),
+        "count": count[used].tolist(),
+    }
+
+
+def scores(label: NDArray, probability: NDArray[np.float64]) -> Curve:
+    """Return a histogram of the probability for each class: `edges`, and counts per class."""
+    bins = bin_index(probability, SCORE_BINS)
+    counts = {
+        name: np.bincount(bins[label == value], minlength=SCORE_BINS).tolist()
+        for value, name in enumerate(keys.CLASSES)
+    }
+    return {"edges": np.linspace(0, 1, SCORE_BINS + 1).tolist(), **counts}
+
+
+def confusion(label: ArrayLike, probability: ArrayLike, threshold: float) -> dict[str, int]:
+    """Return the counts `tn`, `fp`, `fn`, `tp` of the decisions at a threshold."""
+    cells = 2 * np.asarray(label, dtype=np.intp) + decide(probability, threshold)
+    counts = np.bincount(cells, minlength=4).tolist()
+    return dict(zip(["tn", "fp", "fn", "tp"], counts, strict=True))
+
+
+def _thin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the indices of at most `MAX_POINTS` points that keep the shape of a curve.
+
+    Points are taken at even distances along the curve (\\|dx\\| + \\|dy\\|), not at even indices,
+    so that the steep parts keep as much detail as the flat ones. End points stay.
+    """
+    if x.size <= MAX_POINTS:
+        return np.arange(x.size)
+    travelled = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    wanted = np.linspace(0, travelled[-1], MAX_POINTS)
+    kept = np.searchsorted(travelled, wanted)
+    return np.unique(np.concatenate([[0], kept[1:-1], [x.size - 1]]))

@@ -1,0 +1,146 @@
+"""The model on disk: one self-contained folder without pickle.
+
+`model.json` says what the model is (architecture, genes, classes, preprocessing, calibration,
+versions), `model.safetensors` holds every array. Nothing else is needed to predict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exprlab.errors import UserError
+from exprlab.files import (
+    atomic_path,
+    digest_of,
+    read_arrays,
+    read_json,
+    sha256,
+    write_arrays,
+    write_json,
+)
+from exprlab.keys import MODEL_JSON, MODEL_WEIGHTS
+from exprlab.preprocess.preprocessor import Preprocessor
+
+# Raised when the meaning of the files changes; an older reader then refuses them.
+FORMAT = 1
+_NETWORK, _PREPROCESSING = "network.", "preprocessing."
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network or baseline with everything it needs to predict from raw counts.
+
+    Attributes
+    ----------
+    kind, architecture, weights
+        What to build and its arrays by name.
+    preprocessor
+        The preprocessing that was fitted with it.
+    classes
+        Names of the classes, negative one first.
+    temperature
+        Calibration: probability = sigmoid(logit / temperature).
+    threshold
+        Of the calibrated probability, from which on the positive class is predicted.
+    versions
+        Packages that made it.
+    """
+
+    kind: str
+    architecture: dict[str, Any]
+    weights: dict[str, np.ndarray]
+    preprocessor: Preprocessor
+    classes: tuple[str, str]
+    temperature: float
+    threshold: float
+    versions: dict[str, str]
+
+    def logit_function(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the function from features (n, n_features) to logits (n,), weights frozen."""
+        if self.kind == "logistic":
+            weight, bias = self.weights["weight"], self.weights["bias"]
+            return lambda features: features @ weight + bias
+        return _network_function(self.architecture, self.weights)
+
+
+def _network_function(
+    architecture: dict[str, Any], weights: dict[str, np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    import torch
+
+    from exprlab.nets.mlp import MLP
+
+    network = MLP(**architecture)
+    network.load_state_dict({name: torch.from_numpy(a) for name, a in weights.items()})
+    network.eval().requires_grad_(False)
+    return lambda features: network(torch.from_numpy(features)).numpy()
+
+
+def save_model(folder: Path, model: Model) -> None:
+    """Write the model's folder, atomically."""
+    values, arrays = model.preprocessor.state()
+    tensors = {_NETWORK + name: array for name, array in model.weights.items()}
+    tensors |= {_PREPROCESSING + name: array for name, array in arrays.items()}
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        write_arrays(temporary / MODEL_WEIGHTS, tensors)
+        description = {
+            "format": FORMAT,
+            "kind": model.kind,
+            "architecture": model.architecture,
+            "preprocessing": values,
+            "classes": list(model.classes),
+            "temperature": model.temperature,
+            "threshold": model.threshold,
+            "versions": model.versions,
+            "weights_sha256": sha256(temporary / MODEL_WEIGHTS),
+        }
+        write_json(
+            temporary / MODEL_JSON, {**description, "model_id": digest_of(description)[:12]}
+        )
+
+
+def load_model(folder: str | Path) -> Model:
+    """Read a model's folder.
+
+    Raises
+    ------
+    UserError
+        If a file is missing, damaged, does not belong to the other, or is of a newer format.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; --model takes a folder with {MODEL_JSON}")
+    values = read_json(folder / MODEL_JSON)
+    tensors = read_arrays(folder / MODEL_WEIGHTS)
+    if values.get("format") != FORMAT:
+        raise UserError(
+            f"{folder / MODEL_JSON}: format {values.get('format')!r}, this exprlab reads {FORMAT}; "
+            "use the version that wrote it"
+        )
+    if sha256(folder / MODEL_WEIGHTS) != values["weights_sha256"]:
+        raise UserError(
+            f"{folder / MODEL_WEIGHTS}: is not the file that {MODEL_JSON} was written with; "
+            "copy the whole folder again"
+        )
+    return Model(
+        kind=values["kind"],
+        architecture=values["architecture"],
+        weights=_part(tensors, _NETWORK),
+        preprocessor=Preprocessor.from_state(
+            values["preprocessing"], _part(tensors, _PREPROCESSING)
+        ),
+        classes=tuple(values["classes"]),
+        temperature=values["temperature"],
+        threshold=values["threshold"],
+        versions=values["versions"],
+    )
+
+
+def _part(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

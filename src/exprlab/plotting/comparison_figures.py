@@ -1,0 +1,253 @@
+"""Figures that put the models of one data set beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from exprlab.keys import CALIBRATED, LOSSES
+from exprlab.plotting import style
+from exprlab.plotting.run_figures import REFERENCE_LINE
+
+# model -> split -> evaluation.json
+Evaluations = Mapping[str, Mapping[str, Mapping[str, Any]]]
+GRID = np.linspace(0, 1, 201)
+NAMES = {
+    "auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "mcc": "MCC", "brier": "Brier score",
+    "ece": "expected calibration error", "log_loss": "log loss (nats)",
+}  # fmt: skip
+SCORE_EDGES = np.linspace(0, 1, 21)
+
+
+def metric_title(metric: str) -> str:
+    """Return a metric's name as a reader meets it, e.g. ``AUROC`` or ``balanced accuracy``."""
+    return NAMES.get(metric, metric.replace("_", " "))
+
+
+@style.styled
+def forest_figure(models: Mapping[str, Any], order: Sequence[str], metric: str) -> Figure:
+    """Draw a metric of each model in each split with its interval, and the mean over splits.
+
+    Parameters
+    ----------
+    models
+        ``datasets[name]["models"]`` of comparison.json: model -> metric -> mean, sd, per_split.
+    order
+        The models, first at the top.
+    metric
+        Which metric.
+    """
+    rows = [(m, split) for m in order for split in [*models[m][metric]["per_split"], None]]
+    result = style.figure(7.2, 1.3 + 0.3 * len(rows))
+    axes = result.subplots()
+    for y, (model, split) in enumerate(rows):
+        look = style.model_style(order.index(model))
+        entry = models[model][metric]
+        if split is None:
+            _draw_mean(axes, y, entry["mean"], look)
+        else:
+            _draw_interval(axes, y, entry["per_split"][split], look)
+        if y and split is not None and rows[y - 1][1] is None:
+            axes.axhline(y - 0.5, color=style.GRID, linewidth=0.8)
+    texts = [f"{style.short(m)}   {style.short(s, 14) if s else 'mean'}" for m, s in rows]
+    axes.set_yticks(range(len(rows)), texts)
+    for text, (_, split) in zip(axes.get_yticklabels(), rows, strict=True):
+        text.set_fontweight("bold" if split is None else "normal")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.margins(x=0.08)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    better = "smaller" if metric in LOSSES else "larger"
+    axes.set_xlabel(f"{metric_title(metric)} on the test samples ({better} is better)")
+    axes.set_ylabel("model and split")
+    return result
+
+
+def _draw_interval(axes: Axes, y: float, entry: Mapping[str, Any], look: style.Style) -> None:
+    if entry["value"] is None:
+        return
+    if entry.get("low") is not None and entry.get("high") is not None:
+        axes.plot([entry["low"], entry["high"]], [y, y], color=look.colour, linewidth=1.8)
+    axes.plot(
+        [entry["value"]], [y], marker=look.marker, color=look.colour, markersize=6, gid="value"
+    )
+
+
+def _draw_mean(axes: Axes, y: float, mean: float | None, look: style.Style) -> None:
+    if mean is None:
+        return
+    axes.axvline(mean, color=look.colour, linestyle=look.line, linewidth=1, alpha=0.45, zorder=1)
+    axes.plot(
+        [mean], [y], marker="D", color=look.colour, markeredgecolor=style.INK, markersize=9,
+        gid="mean",
+    )  # fmt: skip
+
+
+@style.styled
+def difference_figure(pairs: Sequence[Mapping[str, Any]], metric: str) -> Figure:
+    """Draw the paired differences of a metric between models, with intervals and the zero line."""
+    rows = [p for p in pairs if p["metric"] == metric and p["difference"] is not None]
+    if not rows:
+        return style.note_figure(f"No paired comparison of {metric_title(metric)} was made.")
+    result = style.figure(7.2, 1.3 + 0.34 * len(rows))
+    axes = result.subplots()
+    for y, pair in enumerate(rows):
+        entry = {"value": pair["difference"], "low": pair["low"], "high": pair["high"]}
+        _draw_interval(axes, y, entry, style.Style(style.INK, "-", "o", ""))
+    axes.axvline(0, **REFERENCE_LINE)
+    texts = [
+        f"{style.short(p['model_a'])} − {style.short(p['model_b'])}   {style.short(p['split'], 14)}"
+        for p in rows
+    ]
+    axes.set_yticks(range(len(rows)), texts)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.margins(x=0.08)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"difference in {metric_title(metric)} on the same test samples")
+    axes.set_ylabel("pair and split")
+    return result
+
+
+@style.styled
+def roc_overlay(evaluations: Evaluations) -> Figure:
+    """Draw the ROC curves of all models: splits faint, their vertical mean strong."""
+    result, axes = _square_figure()
+    axes.plot([0, 1], [0, 1], label="guessing", **REFERENCE_LINE)
+    _draw_overlay(axes, evaluations, "roc", "auroc", _interpolated_roc)
+    axes.set_xlabel("false positive rate\n(fraction of benign samples called malignant)")
+    axes.set_ylabel("true positive rate\n(fraction of malignant samples found)")
+    _legend_below(result, axes)
+    return result
+
+
+@style.styled
+def precision_recall_overlay(evaluations: Evaluations) -> Figure:
+    """Draw precision against recall of all models: splits faint, their mean strong."""
+    result, axes = _square_figure()
+    rates = [_base_rate(e) for runs in evaluations.values() for e in runs.values()]
+    rate = float(np.mean(rates))
+    axes.plot([0, 1], [rate, rate], label=f"base rate {rate:.2f}", **REFERENCE_LINE)
+    _draw_overlay(axes, evaluations, "precision_recall", "auprc", _interpolated_precision)
+    axes.set_xlabel("recall\n(fraction of malignant samples found)")
+    axes.set_ylabel("precision\n(fraction of malignant calls that are right)")
+    _legend_below(result, axes)
+    return result
+
+
+@style.styled
+def calibration_overlay(evaluations: Evaluations) -> Figure:
+    """Draw the calibration curves of all models: the first split strong, the others faint."""
+    result, axes = _square_figure()
+    axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE_LINE)
+    for number, (model, runs) in enumerate(evaluations.items()):
+        look = style.model_style(number)
+        for position, (split, evaluation) in enumerate(runs.items()):
+            curve = evaluation["curves"]["calibration"]
+            strong = position == 0
+            axes.plot(
+                curve["predicted"], curve["observed"], color=look.colour, linestyle=look.line,
+                marker=look.marker, markersize=5 if strong else 3, alpha=1 if strong else 0.35,
+                linewidth=1.8 if strong else 0.9, gid=f"{model}/{split}",
+                label=f"{style.short(model)} ({style.short(split, 14)})" if strong else None,
+            )  # fmt: skip
+    axes.set_xlabel("predicted probability of malignant (calibrated)")
+    axes.set_ylabel("observed fraction malignant")
+    _legend_below(result, axes)
+    return result
+
+
+@style.styled
+def new_cohort_figure(tables: Mapping[str, Mapping[str, Mapping[str, Sequence[Any]]]]) -> Figure:
+    """Draw the distribution of predicted probabilities on new samples, a panel for each model.
+
+    Parameters
+    ----------
+    tables
+        model -> split -> columns of new_samples.tsv.
+    """
+    columns = min(3, len(tables))
+    rows = -(-len(tables) // columns)
+    result = style.figure(3.1 * columns + 1.2, 2.6 * rows + 0.9)
+    panels = result.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for number, (axes, (model, runs)) in enumerate(zip(panels, tables.items(), strict=False)):
+        look = style.model_style(number)
+        for position, (split, table) in enumerate(runs.items()):
+            scores = np.asarray(table[CALIBRATED], dtype=float)
+            count, _ = np.histogram(scores[np.isfinite(scores)], bins=SCORE_EDGES)
+            first = position == 0
+            axes.stairs(
+                count, SCORE_EDGES, fill=first, color=look.colour if first else style.INK,
+                alpha=0.55 if first else 0.8, linewidth=1.2, gid=f"{model}/{split}",
+                linestyle="-" if first else style.model_style(position).line,
+                label=style.short(split, 14),
+            )  # fmt: skip
+        axes.set_title(style.short(model))
+        axes.set(xlim=(-0.01, 1.01))
+        axes.xaxis.set_tick_params(labelbottom=True)
+        axes.legend(loc="upper center", title="split")
+    for axes in panels[len(tables) :]:
+        axes.set_visible(False)
+    result.supxlabel("predicted probability of malignant (calibrated)", fontsize=10)
+    result.supylabel("new samples per bin", fontsize=10)
+    return result
+
+
+def _square_figure() -> tuple[Figure, Axes]:
+    result = style.figure(4.9, 5.6)
+    axes = result.subplots()
+    style.square(axes)
+    return result, axes
+
+
+def _legend_below(result: Figure, axes: Axes) -> None:
+    result.legend(*axes.get_legend_handles_labels(), loc="outside lower center")
+
+
+def _draw_overlay(
+    axes: Axes,
+    evaluations: Evaluations,
+    name: str,
+    metric: str,
+    interpolate: Callable[[Mapping[str, Any]], np.ndarray],
+) -> None:
+    x, y = {"roc": ("fpr", "tpr"), "precision_recall": ("recall", "precision")}[name]
+    for number, (model, runs) in enumerate(evaluations.items()):
+        look = style.model_style(number)
+        curves = {split: e["curves"][name] for split, e in runs.items()}
+        for split, curve in curves.items():
+            axes.plot(
+                curve[x], curve[y], color=look.colour, alpha=0.35, linewidth=0.8,
+                gid=f"{model}/{split}",
+            )  # fmt: skip
+        values = [e["metrics"][metric]["value"] for e in runs.values()]
+        known = [v for v in values if v is not None]
+        score = f", mean {metric_title(metric)} {np.mean(known):.3f}" if known else ""
+        mean = np.mean([interpolate(curve) for curve in curves.values()], axis=0)
+        axes.plot(
+            GRID, mean, color=look.colour, linestyle=look.line, linewidth=2.2,
+            gid=f"{model}/mean", label=f"{style.short(model)}{score}",
+        )  # fmt: skip
+
+
+def _interpolated_roc(curve: Mapping[str, Any]) -> np.ndarray:
+    tpr = np.interp(GRID, curve["fpr"], curve["tpr"])
+    tpr[0] = 0.0
+    return tpr
+
+
+def _interpolated_precision(curve: Mapping[str, Any]) -> np.ndarray:
+    """Return the precision at the first threshold that reaches each recall of the grid."""
+    recall, precision = np.asarray(curve["recall"], float), np.asarray(curve["precision"], float)
+    order = np.lexsort((-precision, recall))
+    recall, precision = recall[order], precision[order]
+    return precision[np.minimum(np.searchsorted(recall, GRID), len(recall) - 1)]
+
+
+def _base_rate(evaluation: Mapping[str, Any]) -> float:
+    cells = evaluation["confusion"]
+    return (cells["tp"] + cells["fn"]) / max(1, sum(cells.values()))

@@ -1,0 +1,163 @@
+"""The training figure of one run: how the loss fell, and where the best epoch was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from exprlab.keys import TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS
+from exprlab.plotting import style
+
+TRAIN_LOOK = {"color": style.model_style(0).colour, "linestyle": "-"}
+VAL_LOOK = {
+    "color": style.model_style(6).colour,
+    "linestyle": (0, (5, 1.6)),
+    "marker": "o",
+    "markersize": 3.5,
+}
+# The first steps of a training may lose 50 times as much as all later ones; they would flatten
+# everything else, so the axis ends where all but this share of the steps fit.
+STEP_LOSS_QUANTILE = 0.98
+
+
+def curve(metrics: Mapping[str, Sequence[Any]], name: str) -> tuple[np.ndarray, ...]:
+    """Return (step, epoch, value) of one curve of metrics.csv, by step; undefined values left out.
+
+    Parameters
+    ----------
+    metrics
+        Columns ``step``, ``epoch``, ``name``, ``value``: a mapping of lists or a DataFrame.
+    name
+        The curve, e.g. ``val/loss``.
+    """
+    chosen = np.asarray(metrics["name"], dtype=object) == name
+    step, epoch, value = (
+        np.asarray(metrics[column], dtype=object)[chosen].astype(float)
+        for column in ("step", "epoch", "value")
+    )
+    order = np.argsort(step, kind="stable")
+    order = order[np.isfinite(value[order])]
+    return step[order], epoch[order], value[order]
+
+
+@style.styled
+def training_figure(
+    metrics: Mapping[str, Sequence[Any]],
+    network: Mapping[str, Any],
+    strengths: Sequence[float] | None = None,
+) -> Figure:
+    """Draw the curves of a training, or the validation path of a model that has no epochs.
+
+    Parameters
+    ----------
+    metrics
+        Columns of metrics.csv.
+    network
+        network.json, of which ``best_epoch`` and ``stopped`` are used.
+    strengths
+        The values that a logistic regression chose from; the step in metrics.csv is the position
+        in this list. Without it the position itself is shown.
+    """
+    if len(curve(metrics, TRAIN_LOSS)[0]) == 0:
+        return _path_figure(metrics, strengths)
+    return _curves_figure(metrics, network)
+
+
+def _curves_figure(metrics: Mapping[str, Sequence[Any]], network: Mapping[str, Any]) -> Figure:
+    auroc_step, _, auroc = curve(metrics, VAL_AUROC)
+    result = style.figure(6.4, 5.6 if len(auroc) else 3.8)
+    rows = 2 if len(auroc) else 1
+    panels = result.subplots(rows, sharex=True, squeeze=False, height_ratios=(2, 1.2)[:rows])[:, 0]
+    _draw_losses(panels[0], metrics)
+    if len(auroc):
+        panels[1].plot(auroc_step, auroc, gid=VAL_AUROC, **VAL_LOOK)
+        panels[1].set_ylabel("validation AUROC")
+        panels[1].set_ylim(top=min(1.005, auroc.max() + 0.1 * max(np.ptp(auroc), 0.05)))
+    panels[-1].set_xlabel("optimisation step")
+    _mark_best_epoch(panels, metrics, network.get("best_epoch"))
+    _add_epoch_axis(panels[0], metrics)
+    handles, labels = panels[0].get_legend_handles_labels()
+    result.legend(handles, labels, loc="outside lower center", ncols=2)
+    result.align_ylabels()
+    return result
+
+
+def _draw_losses(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
+    step, _, loss = curve(metrics, TRAIN_STEP_LOSS)
+    train_step, _, train = curve(metrics, TRAIN_LOSS)
+    val_step, _, val = curve(metrics, VAL_LOSS)
+    axes.plot(
+        step, loss, gid=TRAIN_STEP_LOSS, color=TRAIN_LOOK["color"], alpha=0.3, linewidth=0.8,
+        label="training loss of each step",
+    )  # fmt: skip
+    axes.plot(train_step, train, gid=TRAIN_LOSS, label="training loss of the epoch", **TRAIN_LOOK)
+    axes.plot(val_step, val, gid=VAL_LOSS, label="validation loss", **VAL_LOOK)
+    ceiling = np.quantile(loss, STEP_LOSS_QUANTILE) if len(loss) else 0.0
+    highest = max(ceiling, train.max(initial=0), val.max(initial=0))
+    axes.set_ylim(0, 1.06 * highest if highest > 0 else 1)
+    axes.set_ylabel("loss (cross-entropy, nats)")
+
+
+def _mark_best_epoch(
+    panels: Sequence[Axes], metrics: Mapping[str, Sequence[Any]], best: int | None
+) -> None:
+    step, epoch, _ = curve(metrics, VAL_LOSS)
+    at = step[epoch == best] if best is not None else step[:0]
+    if not len(at):
+        return
+    for number, axes in enumerate(panels):
+        label = f"best epoch ({best}), whose weights are kept" if number == 0 else None
+        axes.axvline(
+            at[0], color=style.INK, linewidth=1.3, linestyle=":", gid="best", label=label
+        )
+
+
+def _add_epoch_axis(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
+    """Show the epoch, as numbered in metrics.csv, above the step."""
+    step, epoch, _ = curve(metrics, TRAIN_LOSS)
+    if len(step) < 2 or epoch[-1] == epoch[0] or step[-1] == step[0]:
+        return
+    per_epoch = (step[-1] - step[0]) / (epoch[-1] - epoch[0])
+    above = axes.secondary_xaxis(
+        "top",
+        functions=(
+            lambda x: (x - step[0]) / per_epoch + epoch[0],
+            lambda e: (e - epoch[0]) * per_epoch + step[0],
+        ),
+    )
+    above.set_xlabel("epoch")
+    above.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _path_figure(
+    metrics: Mapping[str, Sequence[Any]], strengths: Sequence[float] | None
+) -> Figure:
+    """Draw the validation loss against the regularisation strength."""
+    step, _, loss = curve(metrics, VAL_LOSS)
+    if not len(loss):
+        return style.note_figure("This model has no training curves.")
+    known = strengths is not None and step.max() < len(strengths)
+    x = np.asarray(strengths, float)[step.astype(int)] if known else step
+    order = np.argsort(x, kind="stable")
+    best = int(np.argmin(loss))
+    result = style.figure(6.4, 3.8)
+    axes = result.subplots()
+    axes.plot(x[order], loss[order], gid=VAL_LOSS, label="validation loss", **VAL_LOOK)
+    label = f"chosen: C = {x[best]:g}" if known else f"chosen: setting {x[best]:g}"
+    axes.axvline(x[best], color=style.INK, linewidth=1.3, linestyle=":", gid="best", label=label)
+    if known:
+        axes.set_xscale("log")
+        axes.set_xticks(sorted(set(x)), [f"{value:g}" for value in sorted(set(x))])
+        axes.minorticks_off()
+    axes.set_xlabel(
+        "inverse regularisation strength C (smaller = stronger)"
+        if known
+        else "regularisation setting (position in the list)"
+    )
+    axes.set_ylabel("loss (cross-entropy, nats)")
+    result.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return result

@@ -1,0 +1,215 @@
+"""From counts to network inputs: gene filter, size factors, log1p, scaling.
+
+Everything is learnt from training samples by `fit_preprocessor` and frozen in a `Preprocessor`,
+so that validation, test and new samples cannot influence their own inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exprlab.config.steps import PreprocessConfig
+from exprlab.errors import UserError
+from exprlab.keys import MISSING_COUNT
+from exprlab.preprocess.size_factors import GeometricMean, library_sizes, median_of_ratios
+
+# A pass over the training counts: blocks of shape (n_samples, n_genes).
+Blocks = Callable[[], Iterator[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """A fitted, frozen preprocessing.
+
+    Attributes
+    ----------
+    config
+        The settings.
+    genes
+        Ids of the genes of an input sample that are used, in the order of the arrays below.
+    reference
+        Geometric mean count of each gene over the training samples, 0 where unused (n_used,).
+    keep
+        Which of these genes become features (n_used,); the others serve the size factors only.
+    mean, sd
+        Of the log counts of each feature over the training samples (n_features,).
+    library_size
+        Mean reads per training sample.
+    library_range
+        Least and most reads of a training sample.
+    """
+
+    config: PreprocessConfig
+    genes: list[str]
+    reference: np.ndarray
+    keep: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+    library_size: float
+    library_range: tuple[int, int]
+
+    @property
+    def features(self) -> list[str]:
+        """Ids of the genes that become features."""
+        return [gene for gene, kept in zip(self.genes, self.keep, strict=True) if kept]
+
+    def log_counts(self, counts: np.ndarray, library_size: np.ndarray) -> np.ndarray:
+        """Return log1p of counts per million at equal depth, NaN where missing.
+
+        Parameters
+        ----------
+        counts
+            Of `genes`, shape (n_samples, n_used).
+        library_size
+            Reads of each sample over all its genes, shape (n_samples,).
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 of shape (n_samples, n_features), natural logarithm.
+        """
+        return _log_counts(
+            counts, library_size, self.keep, self.reference, self.library_size, self.config
+        )
+
+    def transform(self, counts: np.ndarray, library_size: np.ndarray) -> np.ndarray:
+        """Return the network's inputs: log counts, centred, scaled and clipped.
+
+        Shapes as in `log_counts`. A missing entry becomes 0, the training mean.
+        """
+        scaled = (self.log_counts(counts, library_size) - self.mean) / self.sd
+        np.clip(scaled, -self.config.clip, self.config.clip, out=scaled)
+        return np.nan_to_num(scaled, copy=False, nan=0.0)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return everything as JSON-ready values and arrays, to be saved."""
+        values = {
+            "config": self.config.settings(),
+            "genes": self.genes,
+            "library_size": self.library_size,
+            "library_range": list(self.library_range),
+        }
+        arrays = {"reference": self.reference, "mean": self.mean, "sd": self.sd}
+        return values, {**arrays, "keep": self.keep.astype(np.uint8)}
+
+    @classmethod
+    def from_state(
+        cls, values: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> Preprocessor:
+        """Build the preprocessing that `state` described."""
+        low, high = values["library_range"]
+        return cls(
+            config=PreprocessConfig(**values["config"]),
+            genes=list(values["genes"]),
+            reference=arrays["reference"],
+            keep=arrays["keep"].astype(bool),
+            mean=arrays["mean"],
+            sd=arrays["sd"],
+            library_size=values["library_size"],
+            library_range=(low, high),
+        )
+
+
+def fit_preprocessor(
+    blocks: Blocks, genes: list[str], config: PreprocessConfig
+) -> Preprocessor:
+    """Learn the preprocessing from training counts in two passes of bounded memory.
+
+    Parameters
+    ----------
+    blocks
+        Called once per pass; yields training counts of shape (n, n_genes), missing entries -1.
+    genes
+        Ids of the columns.
+    config
+        The settings.
+
+    Raises
+    ------
+    UserError
+        If no gene passes the filter, or the size factors cannot be computed.
+    """
+    seen, reference, sizes = _first_pass(blocks, len(genes), config)
+    keep = seen >= config.min_fraction * len(sizes)
+    if not keep.any():
+        raise UserError(
+            f"preprocess: no gene has {config.min_count} reads in {config.min_fraction:.0%} of "
+            "the training samples; lower preprocess.min_count or preprocess.min_fraction"
+        )
+    used = keep | (reference > 0)
+    keep, reference, library_size = keep[used], reference[used], float(sizes.mean())
+    mean, sd = _moments(
+        _log_counts(
+            block[:, used], library_sizes(block), keep, reference, library_size, config
+        )
+        for block in blocks()
+    )
+    # A gene that is constant in training carries nothing; scaling it by 1 keeps it at 0.
+    sd = np.where(sd > 1e-6, sd, 1.0)
+    return Preprocessor(
+        config=config,
+        genes=[gene for gene, use in zip(genes, used, strict=True) if use],
+        reference=reference,
+        keep=keep,
+        mean=mean.astype(np.float32),
+        sd=sd.astype(np.float32),
+        library_size=library_size,
+        library_range=(int(sizes.min()), int(sizes.max())),
+    )
+
+
+def _first_pass(
+    blocks: Blocks, n_genes: int, config: PreprocessConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return in how many samples each gene is seen, the reference, and the library sizes."""
+    seen = np.zeros(n_genes, dtype=np.int64)
+    mean = GeometricMean(n_genes)
+    sizes = []
+    for block in blocks():
+        seen += (block >= max(config.min_count, 0)).sum(axis=0)
+        sizes.append(library_sizes(block))
+        if config.size_factors == "median_of_ratios":
+            mean.add(block)
+    is_used = config.size_factors == "median_of_ratios"
+    return seen, mean.value() if is_used else np.zeros(n_genes), np.concatenate(sizes)
+
+
+def _log_counts(
+    counts: np.ndarray,
+    library_size: np.ndarray,
+    keep: np.ndarray,
+    reference: np.ndarray,
+    typical_size: float,
+    config: PreprocessConfig,
+) -> np.ndarray:
+    if config.size_factors == "median_of_ratios":
+        depth = median_of_ratios(counts, reference) * typical_size
+    else:
+        depth = library_size
+    per_million = (1e6 / np.maximum(depth, 1)).astype(np.float32)
+    kept = counts[:, keep]
+    values = np.log1p(np.maximum(kept, 0).astype(np.float32) * per_million[:, None])
+    if (kept == MISSING_COUNT).any():
+        values[kept == MISSING_COUNT] = np.nan
+    return values
+
+
+def _moments(blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation per column, NaN left out (Chan et al. 1979)."""
+    n = mean = square = 0.0
+    for block in blocks:
+        values = block.astype(np.float64)
+        known = ~np.isnan(values)
+        n_block = known.sum(axis=0)
+        mean_block = np.where(known, values, 0).sum(axis=0) / np.maximum(n_block, 1)
+        square_block = (np.where(known, values - mean_block, 0) ** 2).sum(axis=0)
+        total = np.maximum(n + n_block, 1)
+        delta = mean_block - mean
+        square = square + square_block + delta**2 * n * n_block / total
+        mean = mean + delta * n_block / total
+        n = n + n_block
+    return mean, np.sqrt(square / np.maximum(n, 1))

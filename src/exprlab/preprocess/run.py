@@ -1,0 +1,41 @@
+"""Fitting and applying a preprocessing to a counts file, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from exprlab.config.steps import PreprocessConfig
+from exprlab.data.formats import CountsFile
+from exprlab.files import atomic_path
+from exprlab.keys import TRAIN
+from exprlab.preprocess.preprocessor import Preprocessor, fit_preprocessor
+from exprlab.preprocess.size_factors import library_sizes
+
+
+def fit_file(counts: CountsFile, split: pd.Series, config: PreprocessConfig) -> Preprocessor:
+    """Fit on the training samples of a counts file; no other sample's counts are used."""
+    is_train = (split == TRAIN).to_numpy()
+
+    def blocks() -> Iterator[np.ndarray]:
+        for start, block in counts.blocks():
+            chosen = is_train[start : start + len(block)]
+            if chosen.any():
+                yield block[chosen]
+
+    return fit_preprocessor(blocks, [str(gene) for gene in counts.genes.index], config)
+
+
+def write_features(path: Path, counts: CountsFile, fitted: Preprocessor) -> None:
+    """Write the inputs of all samples, float32 of shape (n_samples, n_features), as .npy."""
+    positions = counts.genes.index.get_indexer(fitted.genes)
+    shape = (counts.shape[0], len(fitted.features))
+    with atomic_path(path) as temporary:
+        features = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+        for start, block in counts.blocks():
+            sizes = library_sizes(block)
+            features[start : start + len(block)] = fitted.transform(block[:, positions], sizes)
+        features.flush()

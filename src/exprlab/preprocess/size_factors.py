@@ -1,0 +1,77 @@
+"""Sequencing depth: what a sample's counts are divided by."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exprlab.errors import UserError
+from exprlab.keys import MISSING_COUNT
+
+
+def library_sizes(counts: np.ndarray) -> np.ndarray:
+    """Return the reads of each sample, shape (n_samples,); missing entries add nothing."""
+    return np.where(counts == MISSING_COUNT, 0, counts).sum(axis=1, dtype=np.int64)
+
+
+def median_of_ratios(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return size factors by the median of ratios (Anders and Huber 2010, eq. 5).
+
+    Parameters
+    ----------
+    counts
+        Shape (n_samples, n_genes), missing entries -1.
+    reference
+        Geometric mean of each gene over the training samples, shape (n_genes,); 0 for genes that
+        are not used because a training sample has no read of them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_samples,); 1 for a sample sequenced as deeply as the reference.
+
+    Raises
+    ------
+    UserError
+        If a sample has no read of half of the reference genes, so that its median is 0.
+    """
+    used = np.flatnonzero(reference > 0)
+    block = counts[:, used]
+    ratios = block / reference[used]
+    if (block == MISSING_COUNT).any():
+        ratios[block == MISSING_COUNT] = np.nan
+        factors = np.nanmedian(ratios, axis=1)
+    else:
+        factors = np.median(ratios, axis=1)
+    if not (factors > 0).all():
+        raise UserError(
+            f"sample {int(np.argmin(factors > 0)) + 1} has no reads in half of the "
+            f"{len(used)} reference genes, so its size factor is undefined; remove it or set "
+            "preprocess.size_factors: cpm"
+        )
+    return factors
+
+
+class GeometricMean:
+    """Geometric mean of each gene over samples that arrive in blocks."""
+
+    def __init__(self, n_genes: int) -> None:
+        self._log_sum = np.zeros(n_genes)
+        self._n = np.zeros(n_genes, dtype=np.int64)
+        self._has_zero = np.zeros(n_genes, dtype=bool)
+
+    def add(self, counts: np.ndarray) -> None:
+        """Take in counts of shape (n_samples, n_genes)."""
+        positive = counts > 0
+        self._log_sum += np.log(np.where(positive, counts, 1)).sum(axis=0)
+        self._n += positive.sum(axis=0)
+        self._has_zero |= (counts == 0).any(axis=0)
+
+    def value(self) -> np.ndarray:
+        """Return the means, shape (n_genes,), 0 where a sample had no read."""
+        usable = ~self._has_zero & (self._n > 0)
+        if not usable.any():
+            raise UserError(
+                "preprocess.size_factors: median_of_ratios needs genes with reads in every "
+                "training sample and found none; set preprocess.size_factors: cpm"
+            )
+        return np.where(usable, np.exp(self._log_sum / np.maximum(self._n, 1)), 0.0)

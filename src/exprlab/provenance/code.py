@@ -1,0 +1,102 @@
+"""Digest of the code that a rule runs, so that an edit reruns what it affects and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# Files that are part of a package's behaviour although Python does not import them.
+RESOURCES = ("*.html", "*.css")
+# Distributions whose name differs from that of their module.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "pytorch_lightning": "pytorch-lightning"}
+
+
+def code_digest(command: str) -> str:
+    """Return a digest of everything that `exprlab <command>` runs.
+
+    It covers the subcommand's module, the modules of exprlab that it imports directly or through
+    others (imports inside functions included), the templates beside them, and the versions of the
+    third-party packages that any of these names. Comments, docstrings and formatting do not count.
+
+    Parameters
+    ----------
+    command
+        Name of a module of exprlab.cli.
+    """
+    digest = hashlib.sha256()
+    third_party: set[str] = set()
+    for path in module_closure(PACKAGE / "cli" / f"{command}.py"):
+        text, names = _read(path)
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{text}\n".encode())
+        third_party |= {name.split(".")[0] for name in names}
+    third_party -= {"exprlab", *sys.stdlib_module_names}
+    for name in sorted(third_party):
+        digest.update(f"{name} {_version(name)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def module_closure(start: Path) -> list[Path]:
+    """Return `start` and every file of exprlab that it depends on, sorted."""
+    found, todo = set(), [start]
+    while todo:
+        path = todo.pop()
+        if path in found:
+            continue
+        found.add(path)
+        if path.suffix == ".py":
+            todo += [target for name in _read(path)[1] for target in _files_of(name)]
+    return sorted(found)
+
+
+@cache
+def _read(path: Path) -> tuple[str, frozenset[str]]:
+    """Return a file's code without comments and docstrings, and the names it imports."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return text, frozenset()
+    tree = ast.parse(text, filename=str(path))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        _drop_docstring(node)
+    return ast.dump(tree), frozenset(names)
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            node.body = node.body[1:] or [ast.Pass()]
+
+
+def _files_of(name: str) -> list[Path]:
+    """Return the files that importing `name` runs: a module, its packages, their resources."""
+    parts = name.split(".")
+    if parts[0] != "exprlab":
+        return []
+    files = []
+    for depth in range(len(parts)):
+        folder = PACKAGE.joinpath(*parts[1 : depth + 1])
+        if folder.is_dir():
+            files += [folder / "__init__.py"]
+            if depth:
+                files += [found for pattern in RESOURCES for found in folder.glob(pattern)]
+        elif folder.with_suffix(".py").is_file():
+            files.append(folder.with_suffix(".py"))
+    return [path for path in files if path.is_file()]
+
+
+@cache
+def _version(module: str) -> str:
+    try:
+        return metadata.version(DISTRIBUTIONS.get(module, module))
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,204 @@
+"""Reading what the report shows, with one clear message where a file is not what it should be."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exprlab.errors import UserError
+from exprlab.files import read_json
+from exprlab.keys import (
+    BATCH,
+    CALIBRATED,
+    FLAGS,
+    LABEL,
+    METRICS_FILE,
+    NETWORK_FILE,
+    PREDICTION,
+    PROBABILITY,
+    RECORD_FILE,
+    SAMPLE_ID,
+    SPLIT,
+    STATUS_FILE,
+)
+
+Table = dict[str, list[str]]
+PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB\x60\x82"
+OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_pca", "log_pca")
+CHECK_KEYS = ("n_samples", "n_genes", "n_per_class", "n_patients", "n_batches", "warnings")
+EVALUATION_KEYS = ("n_test", "threshold", "confidence", "metrics", "confusion", "curves")
+NEW_SAMPLE_COLUMNS = (SAMPLE_ID, PROBABILITY, CALIBRATED, PREDICTION, FLAGS)
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What the report needs of one run."""
+
+    model: str
+    split: str
+    folder: Path
+    metrics: Table
+    network: dict[str, Any]
+    evaluation: dict[str, Any]
+    record: dict[str, Any]
+    status: dict[str, Any]
+    new_samples: Table
+    training_png: bytes
+    confusion_png: bytes
+
+
+@dataclass(frozen=True)
+class DatasetInputs:
+    """What the report needs of one data set; runs by model, then by split, in the given order."""
+
+    name: str
+    checks: dict[str, Any]
+    new_checks: dict[str, Any]
+    overview: dict[str, Any]
+    split_tables: dict[str, Table]
+    runs: dict[str, dict[str, RunInputs]]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a file's content into a message that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not as docs/files.md describes it ({type(error).__name__}: {error}); "
+            "delete it and run snakemake again"
+        ) from error
+
+
+def read_object(path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a JSON object and check that the keys which the report uses are there."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object, found a {type(value).__name__}")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise UserError(f"{path}: missing {', '.join(missing)}; delete it and run snakemake again")
+    return value
+
+
+def read_table(path: Path, columns: Sequence[str], delimiter: str = "\t") -> Table:
+    """Read a table as text columns.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, lacks a column, or has a row of another length than its header.
+    """
+    with reading(path), path.open(newline="", encoding="utf-8") as stream:
+        rows = csv.reader(stream, delimiter=delimiter)
+        header = next(rows, [])
+        missing = [name for name in columns if name not in header]
+        if missing:
+            raise UserError(f"{path}: no column {', '.join(missing)}; found {', '.join(header)}")
+        values: list[list[str]] = [[] for _ in header]
+        for row in rows:
+            if len(row) != len(header):
+                raise UserError(
+                    f"{path}, line {rows.line_num}: {len(row)} columns, the header has "
+                    f"{len(header)}; was the file cut off?"
+                )
+            for column, value in zip(values, row, strict=True):
+                column.append(value)
+    return dict(zip(header, values, strict=True))
+
+
+def read_metrics(path: Path) -> dict[str, list[Any]]:
+    """Read metrics.csv: columns step, epoch and value as numbers, name as text."""
+    table: dict[str, list[Any]] = read_table(path, ("step", "epoch", "name", "value"), ",")
+    with reading(path):
+        for column in ("step", "epoch", "value"):
+            # A model without epochs leaves that cell empty.
+            table[column] = [float(v) if v else float("nan") for v in table[column]]
+    return table
+
+
+def read_png(path: Path) -> bytes:
+    """Read a figure and check that it is a whole PNG."""
+    with reading(path):
+        content = path.read_bytes()
+    if not (content.startswith(PNG_START) and content.endswith(PNG_END)):
+        raise UserError(f"{path}: not a whole PNG file; delete it and run snakemake again")
+    return content
+
+
+def read_dataset(
+    results: Path, name: str, models: Sequence[str], splits: Sequence[str]
+) -> DatasetInputs:
+    """Read the files of a data set and of all its runs.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or is not as docs/files.md describes it.
+    """
+    folder = results / name
+    overview_path = folder / "data" / "overview.json"
+    overview = read_object(overview_path, OVERVIEW_KEYS)
+    with reading(overview_path):
+        lengths = {key: len(overview[key]) for key in OVERVIEW_KEYS[:5]}
+        lengths |= {f"{key}.{axis}": len(overview[key][axis]) for key in OVERVIEW_KEYS[5:]
+                    for axis in "xy"}  # fmt: skip
+        if len(set(lengths.values())) != 1 or not lengths[SAMPLE_ID]:
+            raise ValueError(f"lists of different lengths or empty: {lengths}")
+    return DatasetInputs(
+        name=name,
+        checks=read_object(folder / "data" / "cohort.checks.json", CHECK_KEYS),
+        new_checks=read_object(folder / "data" / "new_samples.checks.json", CHECK_KEYS),
+        overview=overview,
+        split_tables={
+            s: read_table(folder / "splits" / f"{s}.tsv", (SAMPLE_ID, SPLIT)) for s in splits
+        },
+        runs={m: {s: _read_run(folder / m / s, m, s) for s in splits} for m in models},
+    )
+
+
+def _read_run(folder: Path, model: str, split: str) -> RunInputs:
+    new_path = folder / "new_samples.tsv"
+    new_samples: dict[str, list[Any]] = read_table(new_path, NEW_SAMPLE_COLUMNS)
+    with reading(new_path):
+        for column in (PROBABILITY, CALIBRATED):
+            new_samples[column] = [float(v) if v else float("nan") for v in new_samples[column]]
+    status = folder / STATUS_FILE
+    return RunInputs(
+        model=model,
+        split=split,
+        folder=folder,
+        metrics=read_metrics(folder / METRICS_FILE),
+        network=read_object(folder / NETWORK_FILE),
+        evaluation=read_object(folder / "evaluation.json", EVALUATION_KEYS),
+        record=read_object(folder / RECORD_FILE),
+        # The only side file: a report without it says "not recorded".
+        status=read_object(status) if status.exists() else {},
+        new_samples=new_samples,
+        training_png=read_png(folder / "figures" / "training.png"),
+        confusion_png=read_png(folder / "figures" / "confusion.png"),
+    )
+
+
+def read_comparison(path: Path, datasets: Sequence[str], models: Sequence[str]) -> dict[str, Any]:
+    """Read comparison.json and check that it covers the data sets and models of the report."""
+    value = read_object(path, ("datasets",))
+    with reading(path):
+        for name in datasets:
+            found = value["datasets"].get(name)
+            if found is None:
+                raise UserError(f"{path}: no data set '{name}'")
+            found["pairs"] = list(found["pairs"])
+            for model in models:
+                if model not in found["models"]:
+                    raise UserError(f"{path}: no model '{model}' in data set '{name}'")
+                entry = found["models"][model]["auroc"]
+                _ = entry["mean"], entry["per_split"].items()
+    return value["datasets"]

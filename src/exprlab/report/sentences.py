@@ -1,0 +1,145 @@
+"""What the numbers say, in sentences that claim no more than the numbers do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exprlab.keys import LOSSES
+
+CANNOT_TELL = "cannot be told apart"
+Pair = Mapping[str, Any]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with a fixed count of decimals, or 'n/a' where it is not defined."""
+    if value is None or value != value:
+        return "n/a"
+    text = f"{value:.{digits}f}"
+    # A rounded-away sign would suggest a direction.
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def p_text(p_value: float | None) -> str:
+    """Return e.g. 'p = 0.012' or 'p < 0.001'."""
+    if p_value is None or p_value != p_value:
+        return "p not computed"
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def oriented(pairs: Sequence[Pair], first: str, second: str, metric: str) -> list[dict[str, Any]]:
+    """Return the pairs of two models with the difference as first minus second, by split.
+
+    Pairs without an interval are left out: nothing can be concluded from them.
+    """
+    result = []
+    for pair in pairs:
+        if pair["metric"] != metric or {pair["model_a"], pair["model_b"]} != {first, second}:
+            continue
+        values = (pair["difference"], pair["low"], pair["high"])
+        if any(v is None or v != v for v in values):
+            continue
+        difference, low, high = values
+        if pair["model_a"] == second:
+            difference, low, high = -difference, -high, -low
+        result.append({**pair, "difference": difference, "low": low, "high": high})
+    return sorted(result, key=lambda pair: str(pair["split"]))
+
+
+def verdict(pair: Pair) -> str:
+    """Return what one paired comparison says, e.g. 'mlp is better' or 'cannot be told apart'."""
+    low, high = pair["low"], pair["high"]
+    if low is None or high is None or low != low or high != high:
+        return "no interval"
+    if low <= 0 <= high:
+        return CANNOT_TELL
+    a_is_better = (low > 0) != (pair["metric"] in LOSSES)
+    return f"{pair['model_a'] if a_is_better else pair['model_b']} is better"
+
+
+def key_sentence(dataset: str, result: Mapping[str, Any], confidence: float) -> str:
+    """Return the main result of a data set in one honest statement.
+
+    The two models with the highest mean AUROC are compared by their paired intervals. Only if
+    every split's interval lies on the same side of 0 is one of them called better. Splits share
+    samples, so their p-values are told one by one and never combined.
+
+    Parameters
+    ----------
+    dataset
+        Its name.
+    result
+        ``datasets[dataset]`` of comparison.json: ``models`` and ``pairs``.
+    confidence
+        Coverage of the intervals, e.g. 0.95.
+    """
+    means = {m: entry["auroc"]["mean"] for m, entry in result["models"].items()}
+    known = {m: v for m, v in means.items() if v is not None and v == v}
+    start = f"On {dataset}, "
+    if not known:
+        return start + "no model has a defined AUROC."
+    ranked = sorted(known, key=lambda m: (-known[m], m))
+    chance = _chance_sentence(ranked[0], result["models"][ranked[0]]["auroc"])
+    if len(ranked) == 1:
+        return f"{start}{ranked[0]} reaches a mean AUROC of {number(known[ranked[0]])}. {chance}"
+    first, second = ranked[:2]
+    pairs = oriented(result["pairs"], first, second, "auroc")
+    scores = f"mean AUROC {number(known[first])} against {number(known[second])}"
+    return start + f"{_compare(first, second, scores, pairs, confidence)} {chance}".rstrip()
+
+
+def _compare(
+    first: str, second: str, scores: str, pairs: Sequence[Pair], confidence: float
+) -> str:
+    if not pairs:
+        return f"{first} and {second} were not compared by a paired test ({scores})."
+    details = "; ".join(_details(pair, confidence) for pair in pairs)
+    above = sum(pair["low"] > 0 for pair in pairs)
+    below = sum(pair["high"] < 0 for pair in pairs)
+    if above == len(pairs):
+        where = "" if len(pairs) == 1 else f" in each of the {len(pairs)} splits"
+        return f"{first} ranks samples better than {second}{where} ({scores}; {details})."
+    if above == below == 0:
+        return (
+            f"{first} and {second} {CANNOT_TELL} by AUROC ({scores}): the interval of the "
+            f"difference covers 0 {'' if len(pairs) == 1 else 'in every split '}({details})."
+        )
+    return (
+        f"the evidence on {first} and {second} is not consistent ({scores}): {first} is better in "
+        f"{above}, {second} in {below}, and they {CANNOT_TELL} in {len(pairs) - above - below} of "
+        f"the {len(pairs)} splits ({details})."
+    )
+
+
+def _details(pair: Pair, confidence: float) -> str:
+    return (
+        f"{pair['split']}: difference {number(pair['difference'])}, {100 * confidence:g} % interval "
+        f"{number(pair['low'])} to {number(pair['high'])}, {p_text(pair['p_value'])}"
+    )
+
+
+def _chance_sentence(model: str, entry: Mapping[str, Any]) -> str:
+    """Return a warning if even the best model may be guessing, else nothing."""
+    lows = [e["low"] for e in entry["per_split"].values() if e.get("low") is not None]
+    highs = [e["high"] for e in entry["per_split"].values() if e.get("high") is not None]
+    if any(high < 0.5 for high in highs):
+        return (
+            f"In some split {model} ranks worse than guessing (interval below 0.5): look for "
+            "swapped labels or a difference between training and test samples."
+        )
+    if lows and all(low <= 0.5 for low in lows):
+        return f"Even {model} cannot be told from guessing: its interval covers 0.5 in every split."
+    if any(low <= 0.5 for low in lows):
+        return f"In some splits {model} cannot be told from guessing (interval covers 0.5)."
+    return ""
+
+
+def listing(words: Sequence[str]) -> str:
+    """Return words as 'a', 'a and b' or 'a, b and c'."""
+    words = [str(w) for w in words]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def count(amount: int, noun: str) -> str:
+    """Return e.g. '1 sample' or '2,400 samples'."""
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"

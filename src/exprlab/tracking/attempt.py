@@ -1,0 +1,87 @@
+"""An attempt at a training: what it is, how it goes and how it ended, told in plain files.
+
+Snakemake deletes the declared outputs of a job that fails. What a killed or failed training must
+leave behind (its checkpoint, its curves, its status) therefore lies in a folder of its own,
+`.attempt/` beside the outputs, until the training has finished.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from exprlab.files import read_json, write_json
+from exprlab.keys import PARAMS_FILE, RECORD_FILE, STATUS_FILE
+from exprlab.provenance.environment import environment
+
+FOLDER = ".attempt"
+
+
+class Attempt:
+    """One try at a training.
+
+    Parameters
+    ----------
+    run
+        The run's folder, results/{dataset}/{model}/{split}.
+    params, record
+        What identifies the training. If the files of an earlier attempt say something else, its
+        checkpoints belong to another training and are removed.
+    """
+
+    def __init__(self, run: Path, params: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+        self.folder = run / FOLDER
+        self._status = self.folder / STATUS_FILE
+        identity = {PARAMS_FILE: dict(params), RECORD_FILE: dict(record)}
+        earlier = self._earlier(identity)
+        if earlier is None and self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.facts: dict[str, Any] = {
+            "state": "RUNNING",
+            "cause": None,
+            "started": (earlier or {}).get("started", time.time()),
+            "ended": None,
+            "attempt": (earlier or {}).get("attempt", 0) + 1,
+            **environment(),
+        }
+        for name, value in identity.items():
+            write_json(self.folder / name, value)
+        write_json(self._status, self.facts)
+
+    def _earlier(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the status of an unfinished attempt at the same training."""
+        try:
+            same = all(read_json(self.folder / k) == v for k, v in identity.items())
+            return read_json(self._status) if same else None
+        except Exception:  # whatever is unreadable there is of no use to this attempt
+            return None
+
+    def end(self, state: str, cause: str | None = None, **facts: Any) -> None:
+        """Write how it ended: FINISHED, FAILED or KILLED, and why."""
+        self.facts |= {"state": state, "cause": cause, "ended": time.time(), **facts}
+        write_json(self._status, self.facts)
+
+
+@contextmanager
+def attempt(run: Path, params: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[Attempt]:
+    """Run a training as an attempt; an exception is written into its status and goes on."""
+    current = Attempt(run, params, record)
+    try:
+        yield current
+    except KeyboardInterrupt:
+        current.end("KILLED", "interrupted (Ctrl-C)")
+        raise
+    except SystemExit as error:
+        current.end("KILLED", f"terminated (exit code {error.code})")
+        raise
+    except MemoryError:
+        current.end("FAILED", "out of memory")
+        raise
+    except BaseException as error:
+        current.end("FAILED", f"{type(error).__name__}: {str(error).splitlines()[0:1]}")
+        raise
+    shutil.rmtree(current.folder)

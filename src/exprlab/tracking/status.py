@@ -1,0 +1,78 @@
+"""What became of a run: the state it wrote, corrected where its process is gone."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from exprlab.keys import METRICS_FILE, STATUS_FILE, TIMING_FILE
+
+RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
+SILENT_END = "the process ended without a word (kill -9, out of memory or power)"
+NOT_EVALUATED = "trained, but not evaluated"
+
+
+def true_state(status: Mapping[str, Any], folder: Path) -> tuple[str, str] | None:
+    """Return the state and the cause of a run, or None while it may still be running.
+
+    A killed process cannot say so: its status stays RUNNING. On its own host the process itself
+    is asked; on another host nobody can know, so the run is left alone.
+    """
+    state, cause = str(status.get("state", RUNNING)), str(status.get("cause") or "")
+    if state != RUNNING:
+        return state, cause
+    if status.get("host") not in {socket.gethostname(), platform.node(), socket.getfqdn()}:
+        return None
+    if _is_alive(status.get("pid"), (folder / STATUS_FILE).stat().st_mtime):
+        return None
+    return KILLED, SILENT_END
+
+
+def last_sign_of_life(folder: Path) -> float:
+    """Return when a run last wrote one of its files, in seconds since 1970."""
+    files = (folder / name for name in (STATUS_FILE, METRICS_FILE, TIMING_FILE))
+    return max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
+
+
+def host_kind(status: Mapping[str, Any]) -> str:
+    """Return where a run was computed: slurm or local."""
+    if status.get("host_kind"):
+        return str(status["host_kind"])
+    return "slurm" if status.get("slurm_job_id") else "local"
+
+
+def _is_alive(pid: Any, written: float) -> bool:
+    """Return whether the process that wrote a status file still runs."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it exists and belongs to somebody else
+    began = _began(pid)
+    # Process ids are given again, at the latest after a reboot. Whoever began after the file was
+    # last written is not its writer; two seconds cover the coarse clocks of both.
+    return began is None or began <= written + 2
+
+
+def _began(pid: int) -> float | None:
+    """Return when a process began, in seconds since 1970, where /proc tells."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        boot = next(
+            int(line.split()[1])
+            for line in Path("/proc/stat").read_text().splitlines()
+            if line.startswith("btime")
+        )
+    except (OSError, StopIteration):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] == "Z":
+        return float("inf")  # a zombie: it has ended, only its parent has not looked yet
+    return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")

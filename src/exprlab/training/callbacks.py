@@ -1,0 +1,87 @@
+"""What happens around Lightning's loop: curves, lines of progress, random states."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from exprlab.data.streams import DROPOUT, state
+from exprlab.keys import LEARNING_RATE, TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS
+from exprlab.training.curves import CurveWriter
+
+
+class EpochSeeds(pl.Callback):
+    """Reseeds torch and the order of the batches at each epoch's start.
+
+    The random state is then a function of seed and epoch, so a training that resumes after an
+    epoch draws exactly what the undisturbed one draws.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Set this epoch's order and dropout."""
+        trainer.train_dataloader.set_epoch(trainer.current_epoch)
+        torch.manual_seed(state(self._seed, DROPOUT, trainer.current_epoch, trainer.global_rank))
+
+
+class Curves(pl.Callback):
+    """Writes the loss of each step and the metrics of each epoch, and prints a line per epoch.
+
+    Epoch 0 is the network with random weights, before any gradient step.
+    """
+
+    def __init__(self, writer: CurveWriter, name: str, max_epochs: int) -> None:
+        self._writer, self._name, self._max_epochs = writer, name, max_epochs
+        self._losses: list[tuple[int, torch.Tensor, int]] = []
+        self._times: list[tuple[int, float]] = []
+        self._epoch_start = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._epoch_start = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
+    ) -> None:
+        """Keep the loss on its device: reading it now would make a GPU wait."""
+        self._losses.append((trainer.global_step, outputs["loss"].detach(), len(batch[1])))
+        self._times.append((trainer.global_step, time.time()))
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write what the epoch gave."""
+        if not trainer.is_global_zero:
+            return
+        loss, auroc = (float(trainer.callback_metrics[name]) for name in (VAL_LOSS, VAL_AUROC))
+        epoch = 0 if trainer.sanity_checking else trainer.current_epoch + 1
+        step = trainer.global_step
+        rows = [(at, epoch, TRAIN_STEP_LOSS, float(value)) for at, value, _ in self._losses]
+        if rows:
+            n = sum(size for *_, size in self._losses)
+            mean = sum(row[3] * size for row, (*_, size) in zip(rows, self._losses, strict=True)) / n
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            rows += [(step, epoch, TRAIN_LOSS, mean), (step, epoch, LEARNING_RATE, rate)]
+        rows += [(step, epoch, VAL_LOSS, loss), (step, epoch, VAL_AUROC, auroc)]
+        self._writer.add(rows, self._times or None)
+        self._print(epoch, step, mean if epoch else None, loss, auroc)
+        self._losses, self._times = [], []
+
+    def _print(
+        self, epoch: int, step: int, train: float | None, loss: float, auroc: float
+    ) -> None:
+        if train is None:
+            words = "random weights       "
+        else:
+            seconds = time.monotonic() - self._epoch_start
+            words = f"train loss {train:.4f}  ({seconds:.2f} s)"
+        print(
+            f"[{self._name}] epoch {epoch:3d}/{self._max_epochs}  step {step:5d}  {words}  "
+            f"val loss {loss:.4f}  val auroc {auroc:.4f}",
+            file=sys.stdout,
+            flush=True,
+        )

@@ -1,0 +1,100 @@
+# Reads and validates the config; the only file of rules with functions.
+import json
+import os
+import sys
+
+try:
+    from exprlab.config.experiment import parse_config, tracking_uri
+    from exprlab.errors import UserError
+    from exprlab.provenance.code import code_digest
+except ImportError as error:
+    raise WorkflowError(f"{error}: activate the environment that `make run` made in .venv")
+
+try:
+    CONFIG = parse_config(config)
+except UserError as error:
+    raise WorkflowError(str(error))
+
+DATASETS, MODELS = CONFIG.experiment.datasets, CONFIG.experiment.models
+NETWORKS = [name for name in MODELS if CONFIG.models[name].kind == "mlp"]
+BASELINES = [name for name in MODELS if name not in NETWORKS]
+SPLITS = [f"seed-{seed}" for seed in CONFIG.experiment.seeds]
+RUNS = expand(
+    "results/{dataset}/{model}/{split}", dataset=DATASETS, model=MODELS, split=SPLITS
+)
+# What a reader of a run sees of it.
+RUN_FILES = [
+    "metrics.csv",
+    "params.json",
+    "record.json",
+    "timing.csv",
+    "status.json",
+    "model",
+    "evaluation.json",
+    "predictions.parquet",
+    "new_samples.tsv",
+    "figures/training.png",
+]
+# A server keeps its own store; the embedded one is a file of this workflow.
+DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
+FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
+MLFLOW_URI = tracking_uri(CONFIG.tracking)
+MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
+
+# Rules call `python -m exprlab`: with the Python of this Snakemake, activated or not.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+
+def one_of(names):
+    """Give a regular expression that matches these names only, nothing if there are none."""
+    return "|".join(names) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=one_of(CONFIG.datasets),
+    model=one_of(CONFIG.models),
+    split=r"seed-\d+",
+    cohort="cohort|new_samples",
+
+
+def as_json(section):
+    """Spell a section of the config as the JSON that --params takes."""
+    return json.dumps(section.settings(), sort_keys=True)
+
+
+def dataset_params(wildcards):
+    return as_json(CONFIG.datasets[wildcards.dataset])
+
+
+def training_params(wildcards):
+    """Give every setting that a run depends on, by section."""
+    sections = {
+        "dataset": CONFIG.datasets[wildcards.dataset],
+        "split": CONFIG.split,
+        "preprocess": CONFIG.preprocess,
+        "model": CONFIG.models[wildcards.model],
+    }
+    if wildcards.model in NETWORKS:
+        sections["trainer"] = CONFIG.trainer
+    return json.dumps({k: v.settings() for k, v in sections.items()}, sort_keys=True)
+
+
+def split_seed(wildcards):
+    return int(wildcards.split.removeprefix("seed-"))
+
+
+def memory(base, copies=0):
+    """Give megabytes as a function of the data set: `base` and so many float32 copies of it."""
+
+    def mem_mb(wildcards):
+        names = [wildcards.dataset] if hasattr(wildcards, "dataset") else DATASETS
+        sizes = [CONFIG.datasets[name] for name in names]
+        largest = max(size.n_samples * size.n_genes * 4 for size in sizes)
+        return base + int(copies * largest / 2**20)
+
+    return mem_mb
+
+
+def run_files(*names):
+    """Give these files of every run."""
+    return expand("{run}/{name}", run=RUNS, name=names)

@@ -1,0 +1,89 @@
+# Counts, their checks, and a first look at them.
+
+
+rule simulate_cohort:
+    output:
+        counts="results/{dataset}/data/{cohort}.h5ad",
+        truth="results/{dataset}/data/{cohort}.truth.h5ad",
+    log:
+        "results/logs/simulate_cohort/{dataset}.{cohort}.log",
+    benchmark:
+        "results/benchmarks/simulate_cohort/{dataset}.{cohort}.tsv"
+    params:
+        settings=dataset_params,
+        code=code_digest("simulate"),
+    threads: 2
+    resources:
+        mem_mb=memory(800),
+        runtime=20,
+    shell:
+        "python -m exprlab simulate --cohort {wildcards.cohort} --counts {output.counts}"
+        " --truth {output.truth} --params {params.settings:q} --threads {threads} > {log} 2>&1"
+
+
+rule check_data:
+    input:
+        "results/{dataset}/data/{cohort}.h5ad",
+    output:
+        "results/{dataset}/data/{cohort}.checks.json",
+    log:
+        "results/logs/check_data/{dataset}.{cohort}.log",
+    benchmark:
+        "results/benchmarks/check_data/{dataset}.{cohort}.tsv"
+    params:
+        labels=lambda wildcards: "--no-labels" if wildcards.cohort == "new_samples" else "",
+        code=code_digest("check"),
+    threads: 1
+    resources:
+        mem_mb=memory(800),
+        runtime=10,
+    shell:
+        "python -m exprlab check {input} --output {output} {params.labels} > {log} 2>&1"
+
+
+rule describe_data:
+    input:
+        counts="results/{dataset}/data/cohort.h5ad",
+        checks="results/{dataset}/data/cohort.checks.json",
+    output:
+        "results/{dataset}/data/overview.json",
+    log:
+        "results/logs/describe_data/{dataset}.log",
+    benchmark:
+        "results/benchmarks/describe_data/{dataset}.tsv"
+    params:
+        code=code_digest("describe"),
+    threads: 1
+    resources:
+        mem_mb=memory(1000, copies=1),
+        runtime=10,
+    shell:
+        "python -m exprlab describe --counts {input.counts} --output {output} > {log} 2>&1"
+
+
+rule plot_data:
+    input:
+        "results/{dataset}/data/overview.json",
+    output:
+        [
+            report(
+                f"results/{{dataset}}/data/figures/{figure}.png",
+                caption="../report/overview.rst",
+                category="Data",
+                labels={"data set": "{dataset}", "figure": figure},
+            )
+            for figure in DATA_FIGURES
+        ],
+    log:
+        "results/logs/plot_data/{dataset}.log",
+    benchmark:
+        "results/benchmarks/plot_data/{dataset}.tsv"
+    params:
+        folder=subpath(output[0], parent=True),
+        code=code_digest("plot_data"),
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    shell:
+        "python -m exprlab plot-data --overview {input} --output {params.folder} > {log} 2>&1"

@@ -1,0 +1,107 @@
+# Calibration on validation samples, judgement on test samples, and the models side by side.
+
+
+rule calibrate_model:
+    input:
+        weights="results/{dataset}/{model}/{split}/weights.safetensors",
+        network="results/{dataset}/{model}/{split}/network.json",
+        logits="results/{dataset}/{model}/{split}/logits.parquet",
+        preprocessor="results/{dataset}/preprocessing/{split}/preprocessor.json",
+        arrays="results/{dataset}/preprocessing/{split}/preprocessor.safetensors",
+    output:
+        directory("results/{dataset}/{model}/{split}/model"),
+    log:
+        "results/logs/calibrate_model/{dataset}.{model}.{split}.log",
+    benchmark:
+        "results/benchmarks/calibrate_model/{dataset}.{model}.{split}.tsv"
+    params:
+        run=subpath(input.weights, parent=True),
+        settings=as_json(CONFIG.evaluation),
+        code=code_digest("calibrate"),
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    shell:
+        "python -m exprlab calibrate --run {params.run} --preprocessor {input.preprocessor}"
+        " --arrays {input.arrays} --output {output} --params {params.settings:q} > {log} 2>&1"
+
+
+rule evaluate_model:
+    input:
+        logits="results/{dataset}/{model}/{split}/logits.parquet",
+        model="results/{dataset}/{model}/{split}/model",
+    output:
+        evaluation="results/{dataset}/{model}/{split}/evaluation.json",
+        predictions="results/{dataset}/{model}/{split}/predictions.parquet",
+    log:
+        "results/logs/evaluate_model/{dataset}.{model}.{split}.log",
+    benchmark:
+        "results/benchmarks/evaluate_model/{dataset}.{model}.{split}.tsv"
+    params:
+        settings=as_json(CONFIG.evaluation),
+        seed=split_seed,
+        code=code_digest("evaluate"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m exprlab evaluate --logits {input.logits} --model {input.model}"
+        " --evaluation {output.evaluation} --predictions {output.predictions}"
+        " --params {params.settings:q} --seed {params.seed} > {log} 2>&1"
+
+
+rule plot_run:
+    input:
+        metrics="results/{dataset}/{model}/{split}/metrics.csv",
+        network="results/{dataset}/{model}/{split}/network.json",
+        params="results/{dataset}/{model}/{split}/params.json",
+        evaluation="results/{dataset}/{model}/{split}/evaluation.json",
+    output:
+        [
+            report(
+                f"results/{{dataset}}/{{model}}/{{split}}/figures/{figure}.png",
+                caption=f"../report/{figure}.rst",
+                category="Runs",
+                subcategory="{dataset}",
+                labels={"model": "{model}", "split": "{split}", "figure": figure},
+            )
+            for figure in FIGURES
+        ],
+    log:
+        "results/logs/plot_run/{dataset}.{model}.{split}.log",
+    benchmark:
+        "results/benchmarks/plot_run/{dataset}.{model}.{split}.tsv"
+    params:
+        run=subpath(input.metrics, parent=True),
+        folder=subpath(output[0], parent=True),
+        code=code_digest("plot_run"),
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=10,
+    shell:
+        "python -m exprlab plot-run --run {params.run} --output {params.folder} > {log} 2>&1"
+
+
+rule compare_models:
+    input:
+        run_files("evaluation.json", "predictions.parquet"),
+    output:
+        "results/report/comparison.json",
+    log:
+        "results/logs/compare_models.log",
+    benchmark:
+        "results/benchmarks/compare_models.tsv"
+    params:
+        runs=RUNS,
+        settings=as_json(CONFIG.evaluation),
+        code=code_digest("compare"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m exprlab compare --runs {params.runs} --output {output}"
+        " --params {params.settings:q} > {log} 2>&1"

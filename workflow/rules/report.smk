@@ -1,0 +1,34 @@
+# One page that a biologist can read.
+
+
+rule write_report:
+    input:
+        run_files(*RUN_FILES),
+        expand("results/{dataset}/data/overview.json", dataset=DATASETS),
+        expand(
+            "results/{dataset}/data/{cohort}.checks.json",
+            dataset=DATASETS,
+            cohort=["cohort", "new_samples"],
+        ),
+        expand("results/{dataset}/data/figures/pca.png", dataset=DATASETS),
+        comparison="results/report/comparison.json",
+    output:
+        report(
+            "results/report/report.html",
+            caption="../report/report.rst",
+            category="Report",
+        ),
+    log:
+        "results/logs/write_report.log",
+    benchmark:
+        "results/benchmarks/write_report.tsv"
+    params:
+        settings=as_json(CONFIG),
+        code=code_digest("report"),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m exprlab report --comparison {input.comparison} --results results"
+        " --output {output} --params {params.settings:q} > {log} 2>&1"

@@ -1,0 +1,38 @@
+# The MLflow store: a view of the files, brought up to date by one writer.
+
+
+rule publish_runs:
+    input:
+        run_files(*RUN_FILES),
+        comparison="results/report/comparison.json",
+        report="results/report/report.html",
+    output:
+        "results/mlflow/published.json",
+        update(MLFLOW_STORE),
+    log:
+        "results/logs/publish_runs.log",
+    benchmark:
+        "results/benchmarks/publish_runs.tsv"
+    params:
+        runs=RUNS,
+        experiment=CONFIG.experiment.name,
+        uri=f"--uri {MLFLOW_URI}" if MLFLOW_URI else "",
+        code=code_digest("publish"),
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    localrule: True
+    shell:
+        "python -m exprlab publish --runs {params.runs} --comparison {input.comparison}"
+        " --report {input.report} --experiment {params.experiment} {params.uri}"
+        " --store results/mlflow --receipt {output[0]} > {log} 2>&1"
+
+
+onerror:
+    # Whatever has finished, and whatever has failed, is worth seeing in MLflow.
+    shell(
+        f"python -m exprlab publish --runs {' '.join(RUNS)} --experiment {CONFIG.experiment.name}"
+        f" {'--uri ' + MLFLOW_URI if MLFLOW_URI else ''} --store results/mlflow"
+        " --receipt results/mlflow/partly_published.json --partial"
+    )

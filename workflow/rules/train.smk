@@ -1,0 +1,72 @@
+# Networks (Lightning, on the accelerator that is there) and baselines; both leave the same files.
+
+
+rule train_network:
+    input:
+        counts="results/{dataset}/data/cohort.h5ad",
+        split="results/{dataset}/splits/{split}.tsv",
+        features="results/{dataset}/preprocessing/{split}/features.npy",
+    output:
+        weights="results/{dataset}/{model}/{split}/weights.safetensors",
+        network="results/{dataset}/{model}/{split}/network.json",
+        logits="results/{dataset}/{model}/{split}/logits.parquet",
+        metrics="results/{dataset}/{model}/{split}/metrics.csv",
+        params="results/{dataset}/{model}/{split}/params.json",
+        record="results/{dataset}/{model}/{split}/record.json",
+        timing="results/{dataset}/{model}/{split}/timing.csv",
+        status="results/{dataset}/{model}/{split}/status.json",
+    log:
+        "results/logs/train_network/{dataset}.{model}.{split}.log",
+    benchmark:
+        "results/benchmarks/train_network/{dataset}.{model}.{split}.tsv"
+    wildcard_constraints:
+        model=one_of(NETWORKS),
+    params:
+        run=subpath(output.weights, parent=True),
+        settings=training_params,
+        seed=split_seed,
+        code=code_digest("train"),
+    # Runs of a sweep are faster side by side with a thread each than one after another with more.
+    threads: 1
+    resources:
+        mem_mb=memory(1500, copies=3),
+        runtime=60,
+    shell:
+        "python -m exprlab train --counts {input.counts} --split {input.split}"
+        " --features {input.features} --run {params.run} --seed {params.seed}"
+        " --code {params.code} --params {params.settings:q} --threads {threads} 2>&1 | tee {log}"
+
+
+rule train_baseline:
+    input:
+        counts="results/{dataset}/data/cohort.h5ad",
+        split="results/{dataset}/splits/{split}.tsv",
+        features="results/{dataset}/preprocessing/{split}/features.npy",
+    output:
+        weights="results/{dataset}/{model}/{split}/weights.safetensors",
+        network="results/{dataset}/{model}/{split}/network.json",
+        logits="results/{dataset}/{model}/{split}/logits.parquet",
+        metrics="results/{dataset}/{model}/{split}/metrics.csv",
+        params="results/{dataset}/{model}/{split}/params.json",
+        record="results/{dataset}/{model}/{split}/record.json",
+        timing="results/{dataset}/{model}/{split}/timing.csv",
+        status="results/{dataset}/{model}/{split}/status.json",
+    log:
+        "results/logs/train_baseline/{dataset}.{model}.{split}.log",
+    benchmark:
+        "results/benchmarks/train_baseline/{dataset}.{model}.{split}.tsv"
+    wildcard_constraints:
+        model=one_of(BASELINES),
+    params:
+        run=subpath(output.weights, parent=True),
+        settings=training_params,
+        seed=split_seed,
+        code=code_digest("train_baseline"),
+    threads: 1
+    resources:
+        mem_mb=memory(1500, copies=4),
+        runtime=60,
+    shell:
+        "python -m exprlab train-baseline --counts {input.counts} --split {input.split}"
+        " --features {input.features} --run {params.run} --seed {params.seed}"
+        " --code {params.code} --params {params.settings:q} 2>&1 | tee {log}"
