@@ -33,8 +33,8 @@ include: "workflow/rules/track.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         "results/report/report.html",
         "results/mlflow/published.json",
         MLFLOW_STORE,
+    localrule: True

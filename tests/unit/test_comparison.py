@@ -200,6 +200,9 @@ def test_a_further_model_changes_no_other_comparison():
         for models in (["mlp", "logistic"], ["mlp", "logistic", "wide"])
     )
     assert [p for p in three if "wide" not in (p["model_a"], p["model_b"])] == two
+    reseeded = compare(*experiment(["mlp", "logistic"], ["seed-0"]), FEW, seed=8)["pairs"]
+    assert reseeded[0] == two[0], "DeLong draws nothing at random"
+    assert reseeded[1]["low"] != two[1]["low"]
 
 
 @pytest.mark.parametrize(

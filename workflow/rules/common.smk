@@ -5,10 +5,13 @@ import sys
 
 try:
     from exprlab.config.experiment import parse_config, tracking_uri
+    from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.provenance.code import code_digest
 except ImportError as error:
-    raise WorkflowError(f"{error}: activate the environment that `make run` made in .venv")
+    raise WorkflowError(
+        f"{error}: activate the environment that `make run` made in .venv"
+    )
 
 try:
     CONFIG = parse_config(config)
@@ -16,7 +19,7 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 DATASETS, MODELS = CONFIG.experiment.datasets, CONFIG.experiment.models
-NETWORKS = [name for name in MODELS if CONFIG.models[name].kind == "mlp"]
+NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS]
 BASELINES = [name for name in MODELS if name not in NETWORKS]
 SPLITS = [f"seed-{seed}" for seed in CONFIG.experiment.seeds]
 RUNS = expand(
@@ -42,7 +45,9 @@ MLFLOW_URI = tracking_uri(CONFIG.tracking)
 MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
 
 # Rules call `python -m exprlab`: with the Python of this Snakemake, activated or not.
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+os.environ["PATH"] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ["PATH"]]
+)
 
 
 def one_of(names):

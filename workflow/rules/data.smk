@@ -9,13 +9,13 @@ rule simulate_cohort:
         "results/logs/simulate_cohort/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/simulate_cohort/{dataset}.{cohort}.tsv"
-    params:
-        settings=dataset_params,
-        code=code_digest("simulate"),
     threads: 2
     resources:
         mem_mb=memory(800),
         runtime=20,
+    params:
+        settings=dataset_params,
+        code=code_digest("simulate"),
     shell:
         "python -m exprlab simulate --cohort {wildcards.cohort} --counts {output.counts}"
         " --truth {output.truth} --params {params.settings:q} --threads {threads} > {log} 2>&1"
@@ -30,13 +30,15 @@ rule check_data:
         "results/logs/check_data/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/check_data/{dataset}.{cohort}.tsv"
-    params:
-        labels=lambda wildcards: "--no-labels" if wildcards.cohort == "new_samples" else "",
-        code=code_digest("check"),
     threads: 1
     resources:
         mem_mb=memory(800),
         runtime=10,
+    params:
+        labels=lambda wildcards: (
+            "--no-labels" if wildcards.cohort == "new_samples" else ""
+        ),
+        code=code_digest("check"),
     shell:
         "python -m exprlab check {input} --output {output} {params.labels} > {log} 2>&1"
 
@@ -51,12 +53,12 @@ rule describe_data:
         "results/logs/describe_data/{dataset}.log",
     benchmark:
         "results/benchmarks/describe_data/{dataset}.tsv"
-    params:
-        code=code_digest("describe"),
     threads: 1
     resources:
         mem_mb=memory(1000, copies=1),
         runtime=10,
+    params:
+        code=code_digest("describe"),
     shell:
         "python -m exprlab describe --counts {input.counts} --output {output} > {log} 2>&1"
 
@@ -78,12 +80,12 @@ rule plot_data:
         "results/logs/plot_data/{dataset}.log",
     benchmark:
         "results/benchmarks/plot_data/{dataset}.tsv"
-    params:
-        folder=subpath(output[0], parent=True),
-        code=code_digest("plot_data"),
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
+    params:
+        folder=subpath(output[0], parent=True),
+        code=code_digest("plot_data"),
     shell:
         "python -m exprlab plot-data --overview {input} --output {params.folder} > {log} 2>&1"

@@ -14,14 +14,14 @@ rule calibrate_model:
         "results/logs/calibrate_model/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/calibrate_model/{dataset}.{model}.{split}.tsv"
-    params:
-        run=subpath(input.weights, parent=True),
-        settings=as_json(CONFIG.evaluation),
-        code=code_digest("calibrate"),
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
+    params:
+        run=subpath(input.weights, parent=True),
+        settings=as_json(CONFIG.evaluation),
+        code=code_digest("calibrate"),
     shell:
         "python -m exprlab calibrate --run {params.run} --preprocessor {input.preprocessor}"
         " --arrays {input.arrays} --output {output} --params {params.settings:q} > {log} 2>&1"
@@ -38,14 +38,14 @@ rule evaluate_model:
         "results/logs/evaluate_model/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/evaluate_model/{dataset}.{model}.{split}.tsv"
-    params:
-        settings=as_json(CONFIG.evaluation),
-        seed=split_seed,
-        code=code_digest("evaluate"),
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        settings=as_json(CONFIG.evaluation),
+        seed=split_seed,
+        code=code_digest("evaluate"),
     shell:
         "python -m exprlab evaluate --logits {input.logits} --model {input.model}"
         " --evaluation {output.evaluation} --predictions {output.predictions}"
@@ -73,14 +73,14 @@ rule plot_run:
         "results/logs/plot_run/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/plot_run/{dataset}.{model}.{split}.tsv"
-    params:
-        run=subpath(input.metrics, parent=True),
-        folder=subpath(output[0], parent=True),
-        code=code_digest("plot_run"),
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
+    params:
+        run=subpath(input.metrics, parent=True),
+        folder=subpath(output[0], parent=True),
+        code=code_digest("plot_run"),
     shell:
         "python -m exprlab plot-run --run {params.run} --output {params.folder} > {log} 2>&1"
 
@@ -94,14 +94,14 @@ rule compare_models:
         "results/logs/compare_models.log",
     benchmark:
         "results/benchmarks/compare_models.tsv"
-    params:
-        runs=RUNS,
-        settings=as_json(CONFIG.evaluation),
-        code=code_digest("compare"),
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        runs=RUNS,
+        settings=as_json(CONFIG.evaluation),
+        code=code_digest("compare"),
     shell:
         "python -m exprlab compare --runs {params.runs} --output {output}"
         " --params {params.settings:q} > {log} 2>&1"

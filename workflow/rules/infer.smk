@@ -12,12 +12,12 @@ rule predict_samples:
         "results/logs/predict_samples/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/predict_samples/{dataset}.{model}.{split}.tsv"
-    params:
-        code=code_digest("predict"),
     threads: 1
     resources:
         mem_mb=1500,
         runtime=20,
+    params:
+        code=code_digest("predict"),
     shell:
         "python -m exprlab predict --model {input.model} --counts {input.counts}"
         " --output {output} > {log} 2>&1"

@@ -11,14 +11,14 @@ rule split_samples:
         "results/logs/split_samples/{dataset}.{split}.log",
     benchmark:
         "results/benchmarks/split_samples/{dataset}.{split}.tsv"
-    params:
-        settings=as_json(CONFIG.split),
-        seed=split_seed,
-        code=code_digest("split"),
     threads: 1
     resources:
         mem_mb=800,
         runtime=10,
+    params:
+        settings=as_json(CONFIG.split),
+        seed=split_seed,
+        code=code_digest("split"),
     shell:
         "python -m exprlab split --counts {input.counts} --output {output}"
         " --params {params.settings:q} --seed {params.seed} > {log} 2>&1"
@@ -36,13 +36,13 @@ rule preprocess_counts:
         "results/logs/preprocess_counts/{dataset}.{split}.log",
     benchmark:
         "results/benchmarks/preprocess_counts/{dataset}.{split}.tsv"
-    params:
-        settings=as_json(CONFIG.preprocess),
-        code=code_digest("preprocess"),
     threads: 1
     resources:
         mem_mb=memory(1000, copies=1),
         runtime=20,
+    params:
+        settings=as_json(CONFIG.preprocess),
+        code=code_digest("preprocess"),
     shell:
         "python -m exprlab preprocess --counts {input.counts} --split {input.split}"
         " --preprocessor {output.preprocessor} --arrays {output.arrays}"

@@ -22,13 +22,13 @@ rule write_report:
         "results/logs/write_report.log",
     benchmark:
         "results/benchmarks/write_report.tsv"
-    params:
-        settings=as_json(CONFIG),
-        code=code_digest("report"),
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        settings=as_json(CONFIG),
+        code=code_digest("report"),
     shell:
         "python -m exprlab report --comparison {input.comparison} --results results"
         " --output {output} --params {params.settings:q} > {log} 2>&1"

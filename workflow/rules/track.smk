@@ -13,16 +13,16 @@ rule publish_runs:
         "results/logs/publish_runs.log",
     benchmark:
         "results/benchmarks/publish_runs.tsv"
+    localrule: True
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=30,
     params:
         runs=RUNS,
         experiment=CONFIG.experiment.name,
         uri=f"--uri {MLFLOW_URI}" if MLFLOW_URI else "",
         code=code_digest("publish"),
-    threads: 1
-    resources:
-        mem_mb=1500,
-        runtime=30,
-    localrule: True
     shell:
         "python -m exprlab publish --runs {params.runs} --comparison {input.comparison}"
         " --report {input.report} --experiment {params.experiment} {params.uri}"

@@ -21,16 +21,16 @@ rule train_network:
         "results/benchmarks/train_network/{dataset}.{model}.{split}.tsv"
     wildcard_constraints:
         model=one_of(NETWORKS),
-    params:
-        run=subpath(output.weights, parent=True),
-        settings=training_params,
-        seed=split_seed,
-        code=code_digest("train"),
     # Runs of a sweep are faster side by side with a thread each than one after another with more.
     threads: 1
     resources:
         mem_mb=memory(1500, copies=3),
         runtime=60,
+    params:
+        run=subpath(output.weights, parent=True),
+        settings=training_params,
+        seed=split_seed,
+        code=code_digest("train"),
     shell:
         "python -m exprlab train --counts {input.counts} --split {input.split}"
         " --features {input.features} --run {params.run} --seed {params.seed}"
@@ -57,15 +57,15 @@ rule train_baseline:
         "results/benchmarks/train_baseline/{dataset}.{model}.{split}.tsv"
     wildcard_constraints:
         model=one_of(BASELINES),
+    threads: 1
+    resources:
+        mem_mb=memory(1500, copies=4),
+        runtime=60,
     params:
         run=subpath(output.weights, parent=True),
         settings=training_params,
         seed=split_seed,
         code=code_digest("train_baseline"),
-    threads: 1
-    resources:
-        mem_mb=memory(1500, copies=4),
-        runtime=60,
     shell:
         "python -m exprlab train-baseline --counts {input.counts} --split {input.split}"
         " --features {input.features} --run {params.run} --seed {params.seed}"

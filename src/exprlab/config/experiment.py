@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError, model_validator
 
+from exprlab.config.explain import explain
 from exprlab.config.section import Section, setting
-from exprlab.config.simulator import SimulatorConfig
 from exprlab.config.steps import (
     EvaluationConfig,
     ExperimentConfig,
@@ -80,8 +79,7 @@ def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
     try:
         return Config.model_validate(dict(values))
     except ValidationError as error:
-        lines = [line for item in error.errors() for line in _explain(item)]
-        raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
+        raise UserError("\n".join(f"{source}: {line}" for line in explain(error))) from None
 
 
 def load_settings(section: type[Section], text: str) -> Any:
@@ -89,62 +87,9 @@ def load_settings(section: type[Section], text: str) -> Any:
     try:
         return section.model_validate_json(text)
     except ValidationError as error:
-        lines = [line for item in error.errors() for line in _explain(item)]
-        raise UserError("\n".join(f"--params: {line}" for line in lines)) from None
-
-
-def _explain(error: Mapping[str, Any]) -> list[str]:
-    """Put one of pydantic's errors into words that a config's author can act on."""
-    location = [str(part) for part in error["loc"]]
-    found = error["input"]
-    if error["type"] == "extra_forbidden":
-        allowed = _allowed_keys(location[:-1])
-        hint = did_you_mean(location[-1], allowed) or f"; allowed: {', '.join(sorted(allowed))}"
-        return [f"{_dotted(location)}: unknown key{hint}"]
-    if error["type"] == "missing":
-        return [f"{_dotted(location)}: this key is required"]
-    if error["type"] == "literal_error":
-        hint = did_you_mean(found, error["ctx"]["expected"].replace("'", "").split(", "))
-        return [f"{_dotted(location)}: found {found!r}; allowed: {error['ctx']['expected']}{hint}"]
-    if error["type"] == "value_error":
-        where = f"{_dotted(location)}: " if location else ""
-        return [where + line for line in str(error["ctx"]["error"]).split("\n")]
-    if error["type"] == "string_pattern_mismatch":
-        return [
-            f"{_dotted(location)}: found {found!r}; a name is made of lower-case letters, digits, "
-            "- and _ (40 at most) and starts with a letter or digit"
-        ]
-    return [f"{_dotted(location)}: {_lower(error['msg'])}, found {json.dumps(found, default=str)}"]
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-def _dotted(location: list[str]) -> str:
-    """Join a location as keys; pydantic's own markers (union tags, '[key]') are left out."""
-    tags = {"mlp", "logistic"} if location[:1] == ["models"] else set()
-    parts = [p for i, p in enumerate(location) if not (i == 2 and p in tags) and p != "[key]"]
-    return ".".join(parts) or "config"
-
-
-def _allowed_keys(location: list[str]) -> list[str]:
-    """Return the keys that are allowed at a location of the config."""
-    from exprlab.config import steps
-
-    if not location:
-        return list(Config.model_fields)
-    if location[0] == "datasets":
-        return list(SimulatedDataset.model_fields)
-    if location[0] == "models":
-        kinds = {"mlp": steps.MLPConfig, "logistic": steps.LogisticConfig}
-        return list(kinds[location[2]].model_fields)
-    return list(Config.model_fields[location[0]].annotation.model_fields)
+        raise UserError("\n".join(f"--params: {line}" for line in explain(error))) from None
 
 
 def tracking_uri(config: TrackingConfig) -> str:
     """Return the configured store, the environment's, or '' for the embedded one."""
     return config.uri or os.environ.get("MLFLOW_TRACKING_URI", "")
-
-
-__all__ = ["Config", "SimulatorConfig", "load_settings", "parse_config", "tracking_uri"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from exprlab.config.section import Section, setting
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
@@ -29,10 +29,11 @@ class SimulatedDataset(Section):
         """Return the scenario's parameters with this data set's own on top."""
         return SimulatorConfig(**{**SCENARIOS[self.scenario][2], **self.simulator})
 
-    @model_validator(mode="after")
-    def _check_simulator(self) -> SimulatedDataset:
-        self.simulator_config()
-        return self
+    @field_validator("simulator")
+    @classmethod
+    def _check_simulator(cls, values: dict) -> dict:
+        SimulatorConfig(**values)
+        return values
 
 
 class SplitConfig(Section):
@@ -121,6 +122,9 @@ class LogisticConfig(Section):
     max_iterations: int = setting(1000, "most iterations of the solver", ge=1)
 
 
+MODEL_KINDS = {"mlp": MLPConfig, "logistic": LogisticConfig}
+# The kinds that Lightning trains, on an accelerator if there is one.
+NETWORK_KINDS = frozenset({"mlp"})
 ModelConfig = Annotated[MLPConfig | LogisticConfig, Field(discriminator="kind")]
 
 

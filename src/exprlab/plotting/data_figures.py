@@ -34,6 +34,16 @@ def ordered_labels(labels: Sequence[Any]) -> list[str]:
     return [c for c in CLASSES if c in found] + sorted(found - set(CLASSES))
 
 
+def groups_of(overview: Overview) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class and the batch of each sample; a cohort without them is one group."""
+    n = len(overview["library_size"])
+    label, batch = (
+        [name] * n if overview.get(key) is None else overview[key]
+        for key, name in ((LABEL, "no label"), (BATCH, "all samples"))
+    )
+    return np.asarray(label, dtype=str), np.asarray(batch, dtype=str)
+
+
 @style.styled
 def library_size_figure(overview: Overview) -> Figure:
     """Draw the reads per sample of each class in each batch."""
@@ -62,8 +72,7 @@ def zero_fraction_figure(overview: Overview) -> Figure:
 def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
     """Draw one box per class and batch, classes side by side."""
     values = np.asarray(overview[column], float)
-    label = np.asarray(overview[LABEL], dtype=str)
-    batch = np.asarray(overview[BATCH], dtype=str)
+    label, batch = groups_of(overview)
     labels, batches = ordered_labels(label), sorted(set(batch))
     result = style.figure(min(9.5, 4.2 + 0.55 * len(batches)), 3.9)
     axes = result.subplots()
@@ -103,8 +112,7 @@ def _class_patch(name: str, labels: Sequence[str], count: int) -> Patch:
 @style.styled
 def pca_figure(overview: Overview) -> Figure:
     """Draw the samples on their first two principal components, before and after normalisation."""
-    label = np.asarray(overview[LABEL], dtype=str)
-    batch = np.asarray(overview[BATCH], dtype=str)
+    label, batch = groups_of(overview)
     labels, batches = ordered_labels(label), sorted(set(batch))
     result = style.figure(9.2, 5.0)
     titles = {"raw_pca": "Before normalisation", "log_pca": "After normalisation (log1p)"}

@@ -19,6 +19,7 @@ VAL_LOOK = {
     "marker": "o",
     "markersize": 3.5,
 }
+BEST_LOOK = {"color": style.INK, "linewidth": 1.3, "linestyle": ":"}
 # The first steps of a training may lose 50 times as much as all later ones; they would flatten
 # everything else, so the axis ends where all but this share of the steps fit.
 STEP_LOSS_QUANTILE = 0.98
@@ -60,7 +61,7 @@ def training_figure(
         network.json, of which ``best_epoch`` and ``stopped`` are used.
     strengths
         The values that a logistic regression chose from; the step in metrics.csv is the position
-        in this list. Without it the position itself is shown.
+        in this list once it is sorted. Without it the position itself is shown.
     """
     if len(curve(metrics, TRAIN_LOSS)[0]) == 0:
         return _path_figure(metrics, strengths)
@@ -111,9 +112,7 @@ def _mark_best_epoch(
         return
     for number, axes in enumerate(panels):
         label = f"best epoch ({best}), whose weights are kept" if number == 0 else None
-        axes.axvline(
-            at[0], color=style.INK, linewidth=1.3, linestyle=":", gid="best", label=label
-        )
+        axes.axvline(at[0], gid="best", label=label, **BEST_LOOK)
 
 
 def _add_epoch_axis(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
@@ -133,31 +132,40 @@ def _add_epoch_axis(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
     above.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _path_figure(
-    metrics: Mapping[str, Sequence[Any]], strengths: Sequence[float] | None
-) -> Figure:
-    """Draw the validation loss against the regularisation strength."""
+def _path_figure(metrics: Mapping[str, Sequence[Any]], strengths: Sequence[float] | None) -> Figure:
+    """Draw validation loss and AUROC against the regularisation strength."""
     step, _, loss = curve(metrics, VAL_LOSS)
     if not len(loss):
         return style.note_figure("This model has no training curves.")
+    auroc_step, _, auroc = curve(metrics, VAL_AUROC)
     known = strengths is not None and step.max() < len(strengths)
-    x = np.asarray(strengths, float)[step.astype(int)] if known else step
-    order = np.argsort(x, kind="stable")
-    best = int(np.argmin(loss))
-    result = style.figure(6.4, 3.8)
-    axes = result.subplots()
-    axes.plot(x[order], loss[order], gid=VAL_LOSS, label="validation loss", **VAL_LOOK)
-    label = f"chosen: C = {x[best]:g}" if known else f"chosen: setting {x[best]:g}"
-    axes.axvline(x[best], color=style.INK, linewidth=1.3, linestyle=":", gid="best", label=label)
-    if known:
-        axes.set_xscale("log")
-        axes.set_xticks(sorted(set(x)), [f"{value:g}" for value in sorted(set(x))])
-        axes.minorticks_off()
-    axes.set_xlabel(
-        "inverse regularisation strength C (smaller = stronger)"
-        if known
-        else "regularisation setting (position in the list)"
+    values = np.array(sorted(strengths), float) if known else np.arange(step.max() + 1)
+    rows = 2 if len(auroc) else 1
+    result = style.figure(6.4, 5.2 if rows == 2 else 3.8)
+    panels = result.subplots(rows, sharex=True, squeeze=False, height_ratios=(2, 1.2)[:rows])[:, 0]
+    panels[0].plot(
+        values[step.astype(int)], loss, gid=VAL_LOSS, label="validation loss", **VAL_LOOK
     )
-    axes.set_ylabel("loss (cross-entropy, nats)")
-    result.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    panels[0].set_ylabel("loss (cross-entropy, nats)")
+    if len(auroc):
+        panels[1].plot(values[auroc_step.astype(int)], auroc, gid=VAL_AUROC, **VAL_LOOK)
+        panels[1].set_ylabel("validation AUROC")
+    best = values[int(step[np.argmin(loss)])]
+    label = f"smallest loss: {'C = ' if known else 'setting '}{best:g}"
+    for number, axes in enumerate(panels):
+        axes.axvline(best, gid="best", label=None if number else label, **BEST_LOOK)
+    _label_strengths(panels[-1], values, known)
+    result.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    result.align_ylabels()
     return result
+
+
+def _label_strengths(axes: Axes, values: np.ndarray, known: bool) -> None:
+    if not known:
+        axes.set_xlabel("regularisation setting (position in the list)")
+        axes.set_xticks(values)
+        return
+    axes.set_xscale("log")
+    axes.set_xticks(values, [f"{value:g}" for value in values])
+    axes.minorticks_off()
+    axes.set_xlabel("inverse regularisation strength C (smaller = stronger)")

@@ -33,9 +33,10 @@ def write_features(path: Path, counts: CountsFile, fitted: Preprocessor) -> None
     """Write the inputs of all samples, float32 of shape (n_samples, n_features), as .npy."""
     positions = counts.genes.index.get_indexer(fitted.genes)
     shape = (counts.shape[0], len(fitted.features))
-    with atomic_path(path) as temporary:
-        features = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        for start, block in counts.blocks():
+    # Plain writes go to the page cache; flushing a memory map would wait for the disk.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(np.empty((0, shape[1]), np.float32))
+        np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
+        for _, block in counts.blocks():
             sizes = library_sizes(block)
-            features[start : start + len(block)] = fitted.transform(block[:, positions], sizes)
-        features.flush()
+            file.write(fitted.transform(block[:, positions], sizes).data)

@@ -29,7 +29,8 @@ from exprlab.keys import (
 Table = dict[str, list[str]]
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB\x60\x82"
 OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_pca", "log_pca")
-CHECK_KEYS = ("n_samples", "n_genes", "n_per_class", "n_patients", "n_batches", "warnings")
+# Classes, patients and batches are counted only if the sample table has such a column.
+CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = ("n_test", "threshold", "confidence", "metrics", "confusion", "curves")
 NEW_SAMPLE_COLUMNS = (SAMPLE_ID, PROBABILITY, CALIBRATED, PREDICTION, FLAGS)
 
@@ -147,7 +148,8 @@ def read_dataset(
     overview_path = folder / "data" / "overview.json"
     overview = read_object(overview_path, OVERVIEW_KEYS)
     with reading(overview_path):
-        lengths = {key: len(overview[key]) for key in OVERVIEW_KEYS[:5]}
+        columns = [key for key in OVERVIEW_KEYS[:5] if overview[key] is not None]
+        lengths = {key: len(overview[key]) for key in columns}
         lengths |= {f"{key}.{axis}": len(overview[key][axis]) for key in OVERVIEW_KEYS[5:]
                     for axis in "xy"}  # fmt: skip
         if len(set(lengths.values())) != 1 or not lengths[SAMPLE_ID]:

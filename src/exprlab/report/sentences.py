@@ -88,9 +88,7 @@ def key_sentence(dataset: str, result: Mapping[str, Any], confidence: float) -> 
     return start + f"{_compare(first, second, scores, pairs, confidence)} {chance}".rstrip()
 
 
-def _compare(
-    first: str, second: str, scores: str, pairs: Sequence[Pair], confidence: float
-) -> str:
+def _compare(first: str, second: str, scores: str, pairs: Sequence[Pair], confidence: float) -> str:
     if not pairs:
         return f"{first} and {second} were not compared by a paired test ({scores})."
     details = "; ".join(_details(pair, confidence) for pair in pairs)

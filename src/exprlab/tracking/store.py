@@ -76,11 +76,11 @@ def locate(uri: str, store: Path) -> Location:
     if uri.startswith("sqlite:///"):
         database = Path(uri.removeprefix("sqlite:///")).resolve()
         return Location(f"sqlite:///{database}", database.parent, database)
-    if uri.startswith("file:") or "://" not in uri:
+    if uri.startswith("file:") or ("://" not in uri and not uri.startswith("databricks")):
         raise UserError(
-            f"tracking.uri: found '{uri}', a folder, which MLflow no longer takes as a store; leave "
-            "it empty for the embedded store, or name a file (sqlite:////path/mlflow.db) or a "
-            "server (http://host:port)"
+            f"tracking.uri: found '{uri}', a folder, which MLflow no longer takes as a store; "
+            "leave it empty for the embedded store, or name a file (sqlite:////path/mlflow.db) or "
+            "a server (http://host:port)"
         )
     return Location(uri, store, None)
 

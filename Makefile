@@ -1,0 +1,68 @@
+# Everything that a person or CI does here; `make help` lists it.
+# Needs Python 3.11 or newer and GNU make; the rest is installed into .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= 4
+PORT ?= 5000
+BIN := $(VENV)/bin
+# The tools of this environment come first, so that rules find them without activation.
+export PATH := $(abspath $(BIN)):$(PATH)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help run test lint format ui docs bench lock figures clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.installed  ## run the default experiment (set-up included); CORES=4
+	snakemake --cores $(CORES) $(ARGS)
+
+test: $(VENV)/.installed-test  ## run the whole test suite (set-up included)
+	python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-test  ## check style, formatting, the workflow and the generated files
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	exprlab document-config --check
+
+format: $(VENV)/.installed-test  ## put every file into the house's style
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+ui: $(VENV)/.installed  ## open the MLflow UI over results/ on 127.0.0.1; PORT=5000
+	exprlab ui --port $(PORT)
+
+docs: $(VENV)/.installed  ## write config/README.md and the schema from the settings' definitions
+	exprlab document-config
+
+bench: $(VENV)/.installed-test  ## measure speed and memory, as ratios within one run
+	python benchmarks/run.py
+
+figures: $(VENV)/.installed-test  ## redraw the pictures of the README from results/
+	python docs/draw_figures.py
+
+lock: $(VENV)/.installed-test  ## write requirements.lock from this environment
+	$(PIP) freeze --exclude-editable --exclude pip --exclude setuptools \
+	  | sed -E 's/\+cpu$$|\+cu[0-9]+$$//' | grep -v '^-e\|@ file' > requirements.lock
+
+clean:  ## remove the environment and every result
+	rm -rf $(VENV) .snakemake
+	find results -mindepth 1 ! -name .gitkeep -delete
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "exprlab needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+# requirements.lock constrains every version, direct or not, whichever extras are asked for.
+$(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint requirements.lock --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint requirements.lock --editable '.[test]'
+	touch $@ $(VENV)/.installed

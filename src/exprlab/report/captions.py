@@ -1,0 +1,166 @@
+"""What to conclude from each figure, said from the numbers behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from exprlab.keys import CALIBRATED, CLASSES, PREDICTION, SAMPLE_ID, TRAIN_LOSS, VAL_LOSS
+from exprlab.plotting.data_figures import groups_of, ordered_labels
+from exprlab.plotting.training_figures import curve
+from exprlab.report.inputs import RunInputs
+from exprlab.report.sentences import count, listing, number
+
+Runs = Mapping[str, Mapping[str, RunInputs]]
+# Medians of the classes that differ by more than this are worth a word.
+DEPTH_DIFFERENCE = 0.1
+
+
+def share_explained(values: np.ndarray, groups: np.ndarray) -> float:
+    """Return the share of the variance of `values` that lies between groups (eta squared)."""
+    total = float(((values - values.mean()) ** 2).sum())
+    if total == 0:
+        return 0.0
+    means = ((values[groups == g].mean(), (groups == g).sum()) for g in np.unique(groups))
+    return float(sum(n * (mean - values.mean()) ** 2 for mean, n in means)) / total
+
+
+def library_sizes(overview: Mapping[str, Any]) -> str:
+    """Say how deep the classes were sequenced and whether they differ."""
+    label, _ = groups_of(overview)
+    size = np.asarray(overview["library_size"], float)
+    medians = {name: float(np.median(size[label == name])) for name in ordered_labels(label)}
+    words = listing([f"{value / 1e6:.3g} million reads ({n})" for n, value in medians.items()])
+    text = f"Median sequencing depth: {words}. "
+    if len(medians) < 2 or min(medians.values()) <= 0:
+        return text
+    ratio = max(medians.values()) / min(medians.values()) - 1
+    if ratio > DEPTH_DIFFERENCE:
+        return text + (
+            f"The classes differ by {100 * ratio:.0f} %: a model could learn depth instead of "
+            "biology, so normalisation matters here."
+        )
+    return text + f"The classes differ by {100 * ratio:.0f} % only: depth does not give them away."
+
+
+def zero_fraction(overview: Mapping[str, Any]) -> str:
+    """Say how many genes have no read in a sample."""
+    zeros = np.asarray(overview["zero_fraction"], float)
+    return (
+        f"In the median sample {100 * np.median(zeros):.1f} % of the genes have no read (from "
+        f"{100 * zeros.min():.1f} % to {100 * zeros.max():.1f} %). A sample or batch far above the "
+        "others is of low quality or was sequenced less."
+    )
+
+
+def pca(overview: Mapping[str, Any]) -> str:
+    """Say what the first component shows before and after normalisation."""
+    label, batch = groups_of(overview)
+    depth = np.log(np.maximum(np.asarray(overview["library_size"], float), 1))
+    parts = []
+    for key, when in (("raw_pca", "Before"), ("log_pca", "after")):
+        first = np.asarray(overview[key]["x"], float)
+        flat = np.ptp(first) == 0 or np.ptp(depth) == 0
+        r2 = 0.0 if flat else float(np.corrcoef(first, depth)[0, 1] ** 2)
+        facts = [f"{100 * r2:.0f} % by library size"]
+        if len(set(label)) > 1:
+            facts.append(f"{100 * share_explained(first, label):.0f} % by class")
+        if len(set(batch)) > 1:
+            facts.append(f"{100 * share_explained(first, batch):.0f} % by batch")
+        parts.append(f"{when} normalisation the first component is explained to {listing(facts)}")
+    return (
+        f"{'; '.join(parts)}. Each point is a sample. What explains much after normalisation is "
+        "what a model will find first; if it is the batch, beware."
+    )
+
+
+def training(run: RunInputs) -> str:
+    """Say when the best epoch was, why training stopped and whether it overfitted."""
+    _, _, train = curve(run.metrics, TRAIN_LOSS)
+    _, epoch, val = curve(run.metrics, VAL_LOSS)
+    stopped = run.network.get("stopped")
+    reason = f" Training ended: {stopped}." if stopped else ""
+    if not len(train):
+        if not len(val):
+            return f"This model has no training curves.{reason}"
+        return (
+            f"No epochs: {count(len(val), 'regularisation strength')} tried; the smallest "
+            f"validation loss is {number(val.min())}.{reason}"
+        )
+    best = run.network.get("best_epoch")
+    kept = val[epoch == best] if best is not None else val[:0]
+    if not len(kept):
+        return f"Validation loss ended at {number(val[-1])}.{reason}"
+    text = f"Epoch {best} was kept (validation loss {number(kept[0])}).{reason}"
+    rise = val[-1] - kept[0]
+    if epoch[-1] > best and rise > 0.02 * kept[0]:
+        return text + (
+            f" After it the validation loss rose by {number(rise)} while the training loss reached "
+            f"{number(train[-1])}: overfitting, which early stopping cut off."
+        )
+    if epoch[-1] == best:
+        return text + " It is the last one: more epochs may still help."
+    return text + " After it the validation loss no longer fell."
+
+
+def ranking(runs: Runs, metric: str, title: str) -> str:
+    """Say each model's mean of a ranking metric."""
+    means = {m: _mean(r.evaluation["metrics"][metric]["value"] for r in s.values())
+             for m, s in runs.items()}  # fmt: skip
+    words = listing([f"{number(value)} ({model})" for model, value in means.items()])
+    return f"Mean {title} over splits: {words}."
+
+
+def calibration(runs: Runs) -> str:
+    """Say how far probabilities are from frequencies, before and after temperature scaling."""
+    words = []
+    for model, splits in runs.items():
+        after = _mean(r.evaluation["metrics"]["ece"]["value"] for r in splits.values())
+        before = _mean(
+            (r.evaluation.get("uncalibrated", {}).get("ece") or {}).get("value")
+            for r in splits.values()
+        )
+        words.append(f"{number(before)} → {number(after)} ({model})")
+    return (
+        "A point on the diagonal: of the samples given that probability, that fraction is "
+        "malignant; below it the model is too sure of malignancy. Mean expected calibration error "
+        f"before → after temperature scaling: {listing(words)}."
+    )
+
+
+def confusion(run: RunInputs) -> str:
+    """Say how many samples of each class were missed."""
+    cells = run.evaluation["confusion"]
+    sick, well = cells["tp"] + cells["fn"], cells["tn"] + cells["fp"]
+    return (
+        f"Of {count(sick, f'{CLASSES[1]} sample')} {cells['fn']} "
+        f"{'was' if cells['fn'] == 1 else 'were'} missed; of {count(well, f'{CLASSES[0]} sample')} "
+        f"{cells['fp']} {'was' if cells['fp'] == 1 else 'were'} called {CLASSES[1]}."
+    )
+
+
+def new_cohort(runs: Runs) -> str:
+    """Say how sure the models are on new samples and how often they agree."""
+    first = {model: next(iter(splits.values())) for model, splits in runs.items()}
+    sure = []
+    for model, run in first.items():
+        scores = np.asarray(run.new_samples[CALIBRATED], float)
+        share = np.mean((scores < 0.1) | (scores > 0.9)) if len(scores) else float("nan")
+        sure.append(f"{100 * share:.0f} % ({model})")
+    text = f"Samples with a probability below 0.1 or above 0.9: {listing(sure)}. "
+    calls = [
+        dict(zip(r.new_samples[SAMPLE_ID], r.new_samples[PREDICTION], strict=True))
+        for r in first.values()
+    ]
+    if len(calls) < 2 or not calls[0]:
+        return text
+    same = Counter(len({c.get(sample) for c in calls}) == 1 for sample in calls[0])
+    return text + f"The models agree on {100 * same[True] / len(calls[0]):.0f} % of the samples."
+
+
+def _mean(values: Any) -> float:
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else float("nan")

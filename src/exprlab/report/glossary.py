@@ -1,0 +1,31 @@
+"""Every metric and word of the report in one line."""
+
+from __future__ import annotations
+
+GLOSSARY = (
+    ("AUROC", "chance that a random malignant sample gets a higher score than a random benign one; "
+     "0.5 is guessing, 1 is perfect"),
+    ("AUPRC", "mean precision over all recalls; guessing reaches the fraction of malignant samples"),
+    ("accuracy", "fraction of samples whose predicted class is right"),
+    ("balanced accuracy", "mean of sensitivity and specificity; fair if classes differ in size"),
+    ("sensitivity", "fraction of malignant samples that are found (also: recall)"),
+    ("specificity", "fraction of benign samples that are called benign"),
+    ("precision", "fraction of the samples called malignant that are malignant"),
+    ("F1", "harmonic mean of precision and sensitivity"),
+    ("MCC", "correlation between predicted and true class; 0 is guessing, 1 is perfect"),
+    ("Brier score", "mean squared distance between probability and truth (0 or 1); smaller is "
+     "better"),
+    ("log loss", "mean surprise (in nats) at the true class given the probability; smaller is "
+     "better"),
+    ("expected calibration error", "mean distance between predicted probability and observed "
+     "fraction, over bins of probability; smaller is better"),
+    ("interval", "range of values that the test samples leave plausible; it does not cover what "
+     "another cohort or another training would change"),
+    ("p value", "how often a difference at least this large would arise if two models were equally "
+     "good; many tests give some small ones by chance"),
+    ("split", "one division of the samples into training, validation and test, with one seed"),
+    ("decision threshold", "probability from which a sample is called malignant, chosen on "
+     "validation samples"),
+    ("calibrated probability", "probability after temperature scaling, which makes it agree with "
+     "observed frequencies"),
+)  # fmt: skip

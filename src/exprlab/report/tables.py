@@ -1,0 +1,173 @@
+"""The tables of the report, as rows that the template prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exprlab.keys import BATCH, CLASSES, FLAGS, LOSSES, METRICS, PREDICTION, SPLIT, SPLITS
+from exprlab.plotting.comparison_figures import metric_title
+from exprlab.report.inputs import DatasetInputs, RunInputs
+from exprlab.report.sentences import number, p_text, verdict
+
+FIRST_ROWS = 10
+
+
+def metric_names(models: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that all models have, in the house's order, unknown ones last."""
+    common = set.intersection(*(set(entry) for entry in models.values()))
+    return [m for m in METRICS if m in common] + sorted(common - set(METRICS))
+
+
+def mean_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each metric: mean and sd over splits of each model, the best one marked."""
+    rows = []
+    for metric in metric_names(models):
+        entries = [models[m][metric] for m in models]
+        means = [e["mean"] for e in entries if e["mean"] is not None]
+        best = (min if metric in LOSSES else max)(means, default=None)
+        cells = [
+            {
+                "mean": e["mean"],
+                "sd": e.get("sd"),
+                "best": len(entries) > 1 and best is not None and e["mean"] == best,
+            }
+            for e in entries
+        ]
+        rows.append({"metric": metric, "title": metric_title(metric), "cells": cells})
+    return rows
+
+
+def split_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each metric: value and interval of each model in each split."""
+    return [
+        {
+            "title": metric_title(metric),
+            "cells": [e for m in models for e in models[m][metric]["per_split"].values()],
+        }
+        for metric in metric_names(models)
+    ]
+
+
+def pair_rows(pairs: Sequence[Mapping[str, Any]], models: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the paired tests between models of the report, each with its verdict."""
+    return [
+        {**p, "title": metric_title(p["metric"]), "p": p_text(p["p_value"]), "verdict": verdict(p)}
+        for p in pairs
+        if p["model_a"] in models and p["model_b"] in models
+    ]
+
+
+def data_rows(data: DatasetInputs) -> list[tuple[str, str, str]]:
+    """Return what the checks counted: name, cohort, new cohort."""
+    both = (data.checks, data.new_checks)
+    rows = [("samples", *(_amount(c["n_samples"]) for c in both))]
+    rows.append(("genes", *(_amount(c["n_genes"]) for c in both)))
+    rows.extend(
+        (f"{name} samples", *(_amount((c.get("n_per_class") or {}).get(name)) for c in both))
+        for name in CLASSES
+    )
+    for key in ("n_patients", "n_batches"):
+        rows.append((key.removeprefix("n_"), *(_amount(c.get(key)) for c in both)))
+    return rows
+
+
+def _amount(value: int | None) -> str:
+    return "not given" if value is None else f"{value:,}"
+
+
+def batch_rows(overview: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return the samples of each batch; none if the cohort names no batches."""
+    return sorted(Counter(map(str, overview[BATCH] or [])).items())
+
+
+def split_sizes(data: DatasetInputs) -> list[tuple[str, list[int]]]:
+    """Return how many samples each split trains, validates and tests on."""
+    rows = []
+    for split, table in data.split_tables.items():
+        found = Counter(table[SPLIT])
+        rows.append((split, [found[name] for name in SPLITS]))
+    return rows
+
+
+def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
+    """Return the predicted classes and the flags of each run on the new cohort."""
+    rows = []
+    for model, runs in data.runs.items():
+        for split, run in runs.items():
+            found = Counter(run.new_samples[PREDICTION])
+            flags = Counter(
+                flag.strip()
+                for cell in run.new_samples[FLAGS]
+                for flag in cell.split(";")
+                if flag.strip()
+            )
+            words = "; ".join(f"{flag} ({n})" for flag, n in sorted(flags.items()))
+            counts = [found[name] for name in CLASSES]
+            rows.append({"model": model, "split": split, "counts": counts, "flags": words})
+    return rows
+
+
+def first_rows(run: RunInputs) -> tuple[list[str], list[list[str]]]:
+    """Return header and first rows of new_samples.tsv, numbers with three decimals."""
+    header = list(run.new_samples)
+    columns = [run.new_samples[name][:FIRST_ROWS] for name in header]
+    rows = [
+        [number(v) if isinstance(v, float) else _number_text(v) for v in row]
+        for row in zip(*columns, strict=True)
+    ]
+    return header, rows
+
+
+def _number_text(text: str) -> str:
+    """Round text that is a decimal number; leave every other text, an id above all, as it is."""
+    try:
+        return number(float(text)) if "." in text else text
+    except ValueError:
+        return text
+
+
+def environment_rows(data: Sequence[DatasetInputs]) -> list[dict[str, Any]]:
+    """Return where each training ran, from the side file status.json."""
+    rows = []
+    for dataset in data:
+        for runs in dataset.runs.values():
+            for run in runs.values():
+                status = run.status
+                started, ended = status.get("started"), status.get("ended")
+                timed = started is not None and ended is not None
+                rows.append(
+                    {
+                        "run": f"{dataset.name}/{run.model}/{run.split}",
+                        "seconds": f"{ended - started:.1f}" if timed else None,
+                        "code": run.record.get("code"),
+                        **{key: status.get(key) for key in STATUS_COLUMNS},
+                    }
+                )
+    return rows
+
+
+STATUS_COLUMNS = (
+    "state", "device", "accelerator", "precision", "threads", "peak_memory_mb", "attempt", "host",
+)  # fmt: skip
+
+
+def environment_facts(data: Sequence[DatasetInputs]) -> list[tuple[str, str]]:
+    """Return git commit, Python and packages; several values if trainings differ in them."""
+    statuses = [r.status for d in data for runs in d.runs.values() for r in runs.values()]
+    facts = [("git commit", _distinct(_commit(s) for s in statuses))]
+    facts.append(("Python", _distinct(s.get("python") for s in statuses)))
+    packages = sorted({name for s in statuses for name in (s.get("packages") or {})})
+    facts += [(n, _distinct((s.get("packages") or {}).get(n) for s in statuses)) for n in packages]
+    return facts
+
+
+def _commit(status: Mapping[str, Any]) -> str | None:
+    commit = status.get("git_commit")
+    return f"{commit} with uncommitted changes" if commit and status.get("git_dirty") else commit
+
+
+def _distinct(values: Any) -> str:
+    found = sorted({str(v) for v in values if v is not None})
+    return " | ".join(found) if found else "not recorded"

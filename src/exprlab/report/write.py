@@ -1,0 +1,267 @@
+"""The report: one self-contained HTML file that a biologist can read."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from exprlab.files import atomic_path
+from exprlab.keys import CLASSES, SPLITS
+from exprlab.plotting import comparison_figures, data_figures, style
+from exprlab.report import captions, sentences, settings, tables
+from exprlab.report.glossary import GLOSSARY
+from exprlab.report.inputs import (
+    DatasetInputs,
+    RunInputs,
+    read_comparison,
+    read_dataset,
+    reading,
+)
+
+# A figure is drawn with 150 dots per inch and shown with 100, so that it stays sharp on screens
+# with small pixels and in print.
+SCREEN_DPI = 100
+# Test and interval are computed for both: the order of the samples, and the probabilities.
+FOREST_METRICS = ("auroc", "brier")
+
+
+def write_report(
+    results: Path,
+    config: dict[str, Any],
+    datasets: list[str],
+    models: list[str],
+    splits: list[str],
+    comparison: Path,
+    output: Path,
+) -> None:
+    """Write the report of an experiment.
+
+    The same files give the same bytes; only the section on the environment shows facts (time,
+    host, device) that differ between two equal experiments.
+
+    Parameters
+    ----------
+    results
+        The folder of the files in docs/files.md.
+    config
+        The validated config, as plain values.
+    datasets, models, splits
+        What to report, in this order.
+    comparison
+        comparison.json.
+    output
+        The HTML file.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or is not as docs/files.md describes it; the message names it.
+    """
+    compared = read_comparison(Path(comparison), datasets, models)
+    inputs = [read_dataset(Path(results), name, models, splits) for name in datasets]
+    level = float(config.get("evaluation", {}).get("confidence", 0.95))
+    shown = []
+    for data in inputs:
+        result = compared[data.name]
+        result["models"] = {m: result["models"][m] for m in models}
+        with reading(Path(comparison)):
+            compared_part = _comparison_part(data, result, level)
+        shown.append({**_data_part(Path(results), data), **_run_part(data), **compared_part})
+    page = _template().render(
+        title=str(config.get("experiment", {}).get("name", "exprlab")),
+        words=settings.in_words(config, datasets, models, splits),
+        settings=settings.settings_rows(config, datasets, models),
+        config_text=settings.config_text(config),
+        datasets=shown,
+        models=models,
+        splits=splits,
+        classes=CLASSES,
+        sides=SPLITS,
+        confidence=f"{100 * level:g} %",
+        environment=tables.environment_rows(inputs),
+        facts=tables.environment_facts(inputs),
+        example_run=f"{datasets[0]}/{models[0]}/{splits[0]}",
+        glossary=GLOSSARY,
+    )
+    with atomic_path(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # names of samples, batches and data sets come from the user's files
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = sentences.number
+    return environment.get_template("report.html")
+
+
+def picture(content: bytes | Figure, alt: str, caption: str) -> dict[str, Any]:
+    """Return an image for the template: the PNG in base64, its size on the screen, its texts."""
+    png = style.png_bytes(content) if isinstance(content, Figure) else content
+    width, height = struct.unpack(">II", png[16:24])  # of the header chunk, which comes first
+    return {
+        "data": base64.b64encode(png).decode(),
+        "width": round(width * SCREEN_DPI / style.DPI),
+        "height": round(height * SCREEN_DPI / style.DPI),
+        "alt": alt,
+        "caption": caption,
+    }
+
+
+def _data_part(results: Path, data: DatasetInputs) -> dict[str, Any]:
+    """Return the data overview: counts, warnings and figures."""
+    path = results / data.name / "data" / "overview.json"
+    with reading(path):
+        figures = data_figures.draw_overview(data.overview)
+        overview = [
+            picture(
+                figures["library_sizes"],
+                f"Box plots of reads per sample by class and batch, data set {data.name}",
+                captions.library_sizes(data.overview),
+            ),
+            picture(
+                figures["zero_fraction"],
+                f"Box plots of the fraction of genes without a read, data set {data.name}",
+                captions.zero_fraction(data.overview),
+            ),
+        ]
+        components = picture(
+            figures["pca"],
+            f"Samples on two principal components before and after normalisation, {data.name}",
+            captions.pca(data.overview),
+        )
+    return {
+        "name": data.name,
+        "counts": tables.data_rows(data),
+        "batches": tables.batch_rows(data.overview),
+        "warnings": [("cohort", w) for w in data.checks["warnings"]]
+        + [("new cohort", w) for w in data.new_checks["warnings"]],
+        "split_sizes": tables.split_sizes(data),
+        "overview": overview,
+        "components": components,
+    }
+
+
+def _run_part(data: DatasetInputs) -> dict[str, Any]:
+    """Return the figures of the runs, and the models' curves beside each other."""
+    evaluations = {
+        m: {s: run.evaluation for s, run in runs.items()} for m, runs in data.runs.items()
+    }
+    every = [run for runs in data.runs.values() for run in runs.values()]
+    for run in every:
+        with reading(run.folder / "evaluation.json"):
+            _check_evaluation(run)
+    new_tables = {
+        m: {s: run.new_samples for s, run in runs.items()} for m, runs in data.runs.items()
+    }
+    first = next(iter(next(iter(data.runs.values())).values()))
+    header, rows = tables.first_rows(first)
+    names = sentences.listing(list(data.runs))
+    with reading(first.folder / "evaluation.json"):
+        curves = [
+            picture(
+                comparison_figures.roc_overlay(evaluations),
+                f"ROC curves of {names} on {data.name}",
+                "The further a curve bends to the upper left, the better the ranking; the diagonal "
+                "is guessing. "
+                + captions.ranking(data.runs, "auroc", "AUROC")
+                + " Faint: each split; strong: their mean.",
+            ),
+            picture(
+                comparison_figures.precision_recall_overlay(evaluations),
+                f"Precision-recall curves of {names} on {data.name}",
+                "How many calls of malignancy are right (precision) if a given fraction of the "
+                "malignant samples is to be found (recall). "
+                + captions.ranking(data.runs, "auprc", "AUPRC"),
+            ),
+            picture(
+                comparison_figures.calibration_overlay(evaluations),
+                f"Calibration curves of {names} on {data.name}",
+                captions.calibration(data.runs) + " Strong: the first split; faint: the others.",
+            ),
+        ]
+    return {
+        "training": _by_split(every, "training"),
+        "curves": curves,
+        "confusion": _by_split(every, "confusion"),
+        "new_rows": tables.new_cohort_rows(data),
+        "new_header": header,
+        "new_first": rows,
+        "new_example": f"{first.model}, {first.split}",
+        "new_figure": picture(
+            comparison_figures.new_cohort_figure(new_tables),
+            f"Histograms of the probabilities that {names} predict for new samples",
+            captions.new_cohort(data.runs) + " Filled: the first split; lines: the others.",
+        ),
+    }
+
+
+def _check_evaluation(run: RunInputs) -> None:
+    """Touch every value that figures and captions use, so that a wrong file is named."""
+    evaluation = run.evaluation
+    _ = [evaluation["metrics"][m]["value"] for m in ("auroc", "auprc", "ece")]
+    _ = [evaluation["confusion"][cell] + 0 for cell in ("tn", "fp", "fn", "tp")]
+    for name, columns in {
+        "roc": ("fpr", "tpr"),
+        "precision_recall": ("recall", "precision"),
+        "calibration": ("predicted", "observed", "count"),
+    }.items():
+        if len({len(evaluation["curves"][name][column]) for column in columns}) != 1:
+            raise ValueError(f"curves.{name} has lists of different lengths")
+
+
+def _by_split(runs: Sequence[RunInputs], figure: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return a run's figure for each split, models side by side."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        content = run.training_png if figure == "training" else run.confusion_png
+        text = captions.training(run) if figure == "training" else captions.confusion(run)
+        alt = f"{figure.capitalize()} figure of {run.model}, {run.split}"
+        groups.setdefault(run.split, []).append(
+            picture(content, alt, f"{run.model}, {run.split}. {text}")
+        )
+    return list(groups.items())
+
+
+def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) -> dict[str, Any]:
+    """Return the key sentence, the tables and the figures of the comparison."""
+    models, order = result["models"], list(result["models"])
+    forests = [
+        picture(
+            comparison_figures.forest_figure(models, order, metric),
+            f"{comparison_figures.metric_title(metric)} of each model and split, with intervals",
+            f"{comparison_figures.metric_title(metric)} with {100 * level:g} % intervals; diamonds "
+            "and vertical lines: means over splits. Overlapping intervals do not show that two "
+            "models are equal; the paired differences do the comparing.",
+        )
+        for metric in FOREST_METRICS
+        if metric in tables.metric_names(models)
+    ]
+    rows = tables.pair_rows(result["pairs"], order)
+    if rows:
+        forests.append(
+            picture(
+                comparison_figures.difference_figure(rows, "auroc"),
+                f"Paired differences in AUROC between models on {data.name}",
+                "Difference in AUROC on the same test samples. An interval that crosses the line "
+                f"at 0: the two models {sentences.CANNOT_TELL} in that split.",
+            )
+        )
+    return {
+        "key": sentences.key_sentence(data.name, result, level),
+        "mean_rows": tables.mean_rows(models),
+        "split_heads": [(m, list(models[m]["auroc"]["per_split"])) for m in order],
+        "split_rows": tables.split_rows(models),
+        "pairs": rows,
+        "forests": forests,
+    }

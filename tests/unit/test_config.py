@@ -1,0 +1,111 @@
+"""Settings: what is accepted, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exprlab.config.document import SECTIONS, documents
+from exprlab.config.experiment import parse_config
+from exprlab.errors import UserError
+
+MINIMAL = {"datasets": {"tumours": {}}, "models": {"mlp": {"kind": "mlp"}, "logistic": {"kind": "logistic"}}}  # fmt: skip
+
+
+def changed(path: str, value: object) -> dict:
+    config = copy.deepcopy(MINIMAL)
+    node = config
+    *parents, last = path.split("/")
+    for key in parents:
+        node = node.setdefault(key, {})
+    node[last] = value
+    return config
+
+
+def message(config: dict) -> str:
+    with pytest.raises(UserError) as caught:
+        parse_config(config)
+    return str(caught.value)
+
+
+def test_shipped_config_spells_out_every_default(project: Path) -> None:
+    shipped = yaml.safe_load((project / "config/config.yaml").read_text())
+    defaults = {**MINIMAL, "datasets": {"tumours": {}}}
+    assert shipped == parse_config(defaults).settings()
+
+
+def test_smaller_world_is_valid(project: Path) -> None:
+    config = yaml.safe_load((project / "config/config.yaml").read_text())
+    smaller = yaml.safe_load((project / "config/test.yaml").read_text())
+    for section, values in smaller.items():
+        for key, value in values.items():
+            if isinstance(value, dict):
+                config[section][key].update(value)
+            else:
+                config[section][key] = value
+    assert parse_config(config).datasets["tumours"].n_genes == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("splitt", {}, ["splitt", "did you mean 'split'"]),
+        ("datasets/tumours/n_sampels", 5, ["datasets.tumours.n_sampels", "'n_samples'"]),
+        ("models/mlp/hiden", [3], ["models.mlp.hiden", "did you mean 'hidden'"]),
+        ("datasets/tumours/simulator", {"purity_c": 1}, ["simulator.purity_c", "did you mean"]),
+        ("datasets/tumours/n_samples", "100", ["datasets.tumours.n_samples", "integer", '"100"']),
+        ("datasets/tumours/n_samples", -3, ["datasets.tumours.n_samples", "-3"]),
+        ("datasets/tumours/n_genes", 0, ["datasets.tumours.n_genes", "found 0"]),
+        ("datasets/tumours/scenario", "nonlinaer", ["did you mean 'nonlinear'"]),
+        ("datasets/tumours/source", "simulated", ["datasets.tumours.source", "'simulate'"]),
+        ("models/mlp/kind", "mpl", ["models.mlp.kind", "'mpl'", "did you mean 'mlp'"]),
+        ("models/mlp/activation", "rleu", ["models.mlp.activation", "did you mean 'relu'"]),
+        ("models/mlp/hidden", [0], ["models.mlp.hidden", "found 0"]),
+        ("models/mlp/dropout", 1.0, ["models.mlp.dropout", "less than 1"]),
+        ("models/mlp/batch_size", True, ["models.mlp.batch_size"]),
+        ("models/mlp/learning_rate", float("nan"), ["models.mlp.learning_rate", "finite"]),
+        ("models/mlp", None, ["models.mlp"]),
+        ("models/Mlp", {"kind": "mlp"}, ["models.Mlp", "lower-case"]),
+        ("models/../evil", {"kind": "mlp"}, ["models"]),
+        ("models/data", {"kind": "mlp"}, ["models.data", "taken by a folder"]),
+        ("split/test_fraction", 1.2, ["split.test_fraction", "less than 1", "1.2"]),
+        ("split/test_fraction", 0.9, ["split", "leave no training samples"]),
+        ("experiment/models", ["mpl"], ["'mpl' is not defined", "did you mean 'mlp'"]),
+        ("experiment/datasets", [], ["experiment.datasets"]),
+        ("experiment/seeds", [1, 1], ["seed is listed twice"]),
+        ("experiment/seeds", [-1], ["experiment.seeds", "-1"]),
+        ("trainer/precision", 32, ["trainer.precision", "'32-true'"]),
+        ("evaluation/bootstrap", 1, ["evaluation.bootstrap", "100"]),
+        ("datasets", {}, ["datasets"]),
+        ("datasets", 3, ["datasets", "found 3"]),
+    ],
+)
+def test_mistakes_are_named(path: str, value: object, words: list[str]) -> None:
+    text = message(changed(path, value))
+    for word in words:
+        assert word in text
+    assert "pydantic" not in text
+    assert "Traceback" not in text
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    config = changed("models/mlp/dropout", 3)
+    config["evaluation"] = {"bootstrap": 1, "treshold": "youden"}
+    text = message(config)
+    assert len(text.splitlines()) == 3
+
+
+def test_generated_documents_are_up_to_date(project: Path) -> None:
+    for path, text in documents().items():
+        assert (project / path).read_text() == text, f"{path}: run `make docs`"
+
+
+def test_every_setting_is_explained(project: Path) -> None:
+    table = (project / "config/README.md").read_text()
+    for name, section in SECTIONS.items():
+        for key, field in section.model_fields.items():
+            assert field.description, f"{name}.{key} has no meaning"
+            assert f"| `{key}` |" in table
