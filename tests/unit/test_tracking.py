@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -30,7 +31,7 @@ from exprlab.tracking.model import requirements, zip_package
 from exprlab.tracking.publish import publish
 from exprlab.tracking.records import flatten, read_run
 from exprlab.tracking.status import SILENT_END
-from exprlab.tracking.store import check_database, locate, relocate
+from exprlab.tracking.store import check_database, locate, relocate, without_password
 from exprlab.tracking.writer import Writer
 
 STARTED = 1_700_000_000.0
@@ -321,12 +322,12 @@ def test_study_summarises_its_members(published: World) -> None:
 
 
 class StandIn:
-    """Has the interface of exprlab.inference's model."""
+    """A model that adds up the counts of its genes."""
 
     def __init__(self, folder: str) -> None:
         self.genes = json.loads((Path(folder) / "model.json").read_text())["genes"]
 
-    def predict_table(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         table = pd.DataFrame(0.5, index=frame.index, columns=COLUMNS)
         table["logit"] = frame[self.genes].sum(axis=1)
         return table
@@ -335,7 +336,7 @@ class StandIn:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     module = types.ModuleType("exprlab.inference.predict")
-    module.load_model = StandIn
+    module.load_model, module.predict_frame = StandIn, StandIn.predict
     package = types.ModuleType("exprlab.inference")
     monkeypatch.setitem(sys.modules, "exprlab.inference", package)
     monkeypatch.setitem(sys.modules, "exprlab.inference.predict", module)
@@ -623,6 +624,22 @@ def test_a_database_of_another_mlflow_version(world: World) -> None:
     connection.close()
     with pytest.raises(UserError, match=r"written by another version of MLflow"):
         world.publish()
+
+
+def test_a_full_disk_is_told_without_advice_to_delete_the_store(
+    bare: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Writer, "_artifacts", full)
+    with pytest.raises(UserError, match="the disk is full; free some space"):
+        bare.publish()
+    assert bare.runs() == []
+
+
+def test_passwords_stay_out_of_messages() -> None:
+    assert without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
 def test_an_empty_file_is_no_store(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ MLFLOW_URI = tracking_uri(CONFIG.tracking)
 MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
 
 # Rules call `python -m exprlab`: with the Python of this Snakemake, activated or not.
-os.environ["PATH"] = os.pathsep.join(
-    [os.path.dirname(sys.executable), os.environ["PATH"]]
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
 )
 
 

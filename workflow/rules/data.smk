@@ -9,6 +9,8 @@ rule simulate_cohort:
         "results/logs/simulate_cohort/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/simulate_cohort/{dataset}.{cohort}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 2
     resources:
         mem_mb=memory(800),
@@ -30,6 +32,8 @@ rule check_data:
         "results/logs/check_data/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/check_data/{dataset}.{cohort}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=memory(800),
@@ -53,6 +57,8 @@ rule describe_data:
         "results/logs/describe_data/{dataset}.log",
     benchmark:
         "results/benchmarks/describe_data/{dataset}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=memory(1000, copies=1),
@@ -80,6 +86,8 @@ rule plot_data:
         "results/logs/plot_data/{dataset}.log",
     benchmark:
         "results/benchmarks/plot_data/{dataset}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=800,

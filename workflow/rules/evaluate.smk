@@ -14,6 +14,8 @@ rule calibrate_model:
         "results/logs/calibrate_model/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/calibrate_model/{dataset}.{model}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=800,
@@ -38,6 +40,8 @@ rule evaluate_model:
         "results/logs/evaluate_model/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/evaluate_model/{dataset}.{model}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -73,6 +77,8 @@ rule plot_run:
         "results/logs/plot_run/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/plot_run/{dataset}.{model}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=800,
@@ -94,6 +100,8 @@ rule compare_models:
         "results/logs/compare_models.log",
     benchmark:
         "results/benchmarks/compare_models.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=1000,

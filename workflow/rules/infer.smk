@@ -12,6 +12,8 @@ rule predict_samples:
         "results/logs/predict_samples/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/predict_samples/{dataset}.{model}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=1500,

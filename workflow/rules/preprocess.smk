@@ -11,6 +11,8 @@ rule split_samples:
         "results/logs/split_samples/{dataset}.{split}.log",
     benchmark:
         "results/benchmarks/split_samples/{dataset}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=800,
@@ -36,6 +38,8 @@ rule preprocess_counts:
         "results/logs/preprocess_counts/{dataset}.{split}.log",
     benchmark:
         "results/benchmarks/preprocess_counts/{dataset}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=memory(1000, copies=1),

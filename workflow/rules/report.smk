@@ -22,6 +22,8 @@ rule write_report:
         "results/logs/write_report.log",
     benchmark:
         "results/benchmarks/write_report.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=1000,

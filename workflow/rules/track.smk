@@ -7,12 +7,14 @@ rule publish_runs:
         comparison="results/report/comparison.json",
         report="results/report/report.html",
     output:
-        "results/mlflow/published.json",
-        update(MLFLOW_STORE),
+        receipt="results/mlflow/published.json",
+        store=update(MLFLOW_STORE),
     log:
         "results/logs/publish_runs.log",
     benchmark:
         "results/benchmarks/publish_runs.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     localrule: True
     threads: 1
     resources:
@@ -26,7 +28,7 @@ rule publish_runs:
     shell:
         "python -m exprlab publish --runs {params.runs} --comparison {input.comparison}"
         " --report {input.report} --experiment {params.experiment} {params.uri}"
-        " --store results/mlflow --receipt {output[0]} > {log} 2>&1"
+        " --store results/mlflow --receipt {output.receipt} > {log} 2>&1"
 
 
 onerror:
@@ -34,5 +36,5 @@ onerror:
     shell(
         f"python -m exprlab publish --runs {' '.join(RUNS)} --experiment {CONFIG.experiment.name}"
         f" {'--uri ' + MLFLOW_URI if MLFLOW_URI else ''} --store results/mlflow"
-        " --receipt results/mlflow/partly_published.json --partial"
+        " --receipt results/mlflow/partly_published.json"
     )

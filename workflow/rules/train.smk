@@ -19,6 +19,8 @@ rule train_network:
         "results/logs/train_network/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/train_network/{dataset}.{model}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     wildcard_constraints:
         model=one_of(NETWORKS),
     # Runs of a sweep are faster side by side with a thread each than one after another with more.
@@ -55,6 +57,8 @@ rule train_baseline:
         "results/logs/train_baseline/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/train_baseline/{dataset}.{model}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
     wildcard_constraints:
         model=one_of(BASELINES),
     threads: 1

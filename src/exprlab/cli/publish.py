@@ -1,3 +1,29 @@
-"""placeholder."""
-def add_arguments(parser): pass
-def run(args): pass
+"""exprlab publish: bring the MLflow store up to date with results/."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from exprlab.cli.arguments import add_paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
+    add_paths(parser, store="folder of the embedded store", receipt="what was published (JSON)")
+    parser.add_argument("--comparison", type=Path, help="comparison of the models (JSON)")
+    parser.add_argument("--report", type=Path, help="the report (HTML)")
+    parser.add_argument("--experiment", required=True, help="name of the experiment in MLflow")
+    parser.add_argument("--uri", default="", help="MLflow server; default: the embedded store")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Publish what there is."""
+    from exprlab.tracking.publish import publish
+
+    receipt = publish(
+        args.runs, args.comparison, args.report, args.experiment, args.uri, args.store, args.receipt
+    )
+    for entry in receipt["runs"]:
+        print(f"{entry['action']:10} {entry['status']:9} {entry['run_id']}")

@@ -1,3 +1,33 @@
-"""placeholder."""
-def add_arguments(parser): pass
-def run(args): pass
+"""exprlab report: write the HTML report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from exprlab.cli.arguments import add_params, add_paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_paths(parser, comparison="comparison of the models (JSON)", output="the page (HTML)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
+    add_params(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the page."""
+    from exprlab.config.experiment import Config, load_settings
+    from exprlab.report.write import write_report
+
+    config = load_settings(Config, args.params)
+    experiment = config.experiment
+    write_report(
+        results=args.results,
+        config=config.settings(),
+        datasets=experiment.datasets,
+        models=experiment.models,
+        splits=[f"seed-{seed}" for seed in experiment.seeds],
+        comparison=args.comparison,
+        output=args.output,
+    )

@@ -29,7 +29,8 @@ TRAINING_COHORT = 0
 NEW_COHORT = 1
 # First letter of the cohort's sample and patient names.
 COHORT_LETTERS = ("S", "N")
-# Poisson means and counts are capped here: below the largest int32 by 3,000 standard deviations.
+# Cap of Poisson means, and of counts after outliers; a draw at the cap has sd 45,000, and the
+# largest int32 is 3,000 of these away.
 MAX_COUNT = 2_000_000_000
 OUTLIER_FACTORS = (5.0, 10.0)
 

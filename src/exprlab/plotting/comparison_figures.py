@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from exprlab.keys import CALIBRATED, LOSSES
 from exprlab.plotting import style
@@ -189,16 +191,29 @@ def new_cohort_figure(tables: Mapping[str, Mapping[str, Mapping[str, Sequence[An
         axes.set_title(style.short(model))
         axes.set(xlim=(-0.01, 1.01))
         axes.xaxis.set_tick_params(labelbottom=True)
-        axes.legend(loc="upper center", title="split")
     for axes in panels[len(tables) :]:
         axes.set_visible(False)
     result.supxlabel("predicted probability of malignant (calibrated)", fontsize=10)
     result.supylabel("new samples per bin", fontsize=10)
+    handles = _split_handles(list(next(iter(tables.values()))))
+    result.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)))
     return result
 
 
+def _split_handles(splits: Sequence[str]) -> list[Patch | Line2D]:
+    """Return the legend of the splits: the first one filled, the others as lines."""
+    first = Patch(color=style.MUTED, alpha=0.55, label=style.short(splits[0], 14))
+    lines = [
+        Line2D([], [], color=style.INK, linewidth=1.2, linestyle=style.model_style(n).line,
+               label=style.short(split, 14))
+        for n, split in enumerate(splits[1:], start=1)
+    ]  # fmt: skip
+    return [first, *lines]
+
+
 def _square_figure() -> tuple[Figure, Axes]:
-    result = style.figure(4.9, 5.6)
+    # Small, because three of them stand side by side: a larger one would be shrunk with its text.
+    result = style.figure(4.0, 4.9)
     axes = result.subplots()
     style.square(axes)
     return result, axes

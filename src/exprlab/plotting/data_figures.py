@@ -51,7 +51,8 @@ def library_size_figure(overview: Overview) -> Figure:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     # A decade has enough labelled ticks only if the range spans several.
-    marks = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
+    marks = (1.0, 2.0, 5.0) if high / low > 10 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+    marks = (1.0,) if high / low > 300 else marks
     axes.yaxis.set_major_locator(LogLocator(subs=marks))
     axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.yaxis.set_minor_formatter(NullFormatter())
@@ -74,7 +75,7 @@ def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
     values = np.asarray(overview[column], float)
     label, batch = groups_of(overview)
     labels, batches = ordered_labels(label), sorted(set(batch))
-    result = style.figure(min(9.5, 4.2 + 0.55 * len(batches)), 3.9)
+    result = style.figure(min(9.5, 4.6 + 0.45 * max(0, len(batches) - 4)), 3.8)
     axes = result.subplots()
     width = 0.8 / max(1, len(labels))
     for number, name in enumerate(labels):

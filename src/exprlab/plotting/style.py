@@ -136,7 +136,9 @@ def short(name: object, longest: int = LONGEST_LABEL) -> str:
 @styled
 def figure(width: float = 5.6, height: float = 4.2) -> Figure:
     """Return an empty figure (inches) with automatic layout and no global state."""
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    result = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    result.get_layout_engine().set(w_pad=0.09, h_pad=0.09)  # inches
+    return result
 
 
 @styled

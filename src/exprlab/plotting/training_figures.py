@@ -70,7 +70,7 @@ def training_figure(
 
 def _curves_figure(metrics: Mapping[str, Sequence[Any]], network: Mapping[str, Any]) -> Figure:
     auroc_step, _, auroc = curve(metrics, VAL_AUROC)
-    result = style.figure(6.4, 5.6 if len(auroc) else 3.8)
+    result = style.figure(5.6, 5.2 if len(auroc) else 3.8)
     rows = 2 if len(auroc) else 1
     panels = result.subplots(rows, sharex=True, squeeze=False, height_ratios=(2, 1.2)[:rows])[:, 0]
     _draw_losses(panels[0], metrics)
@@ -111,7 +111,7 @@ def _mark_best_epoch(
     if not len(at):
         return
     for number, axes in enumerate(panels):
-        label = f"best epoch ({best}), whose weights are kept" if number == 0 else None
+        label = f"best epoch ({best}), kept" if number == 0 else None
         axes.axvline(at[0], gid="best", label=label, **BEST_LOOK)
 
 
@@ -141,7 +141,7 @@ def _path_figure(metrics: Mapping[str, Sequence[Any]], strengths: Sequence[float
     known = strengths is not None and step.max() < len(strengths)
     values = np.array(sorted(strengths), float) if known else np.arange(step.max() + 1)
     rows = 2 if len(auroc) else 1
-    result = style.figure(6.4, 5.2 if rows == 2 else 3.8)
+    result = style.figure(5.6, 5.2 if rows == 2 else 3.8)
     panels = result.subplots(rows, sharex=True, squeeze=False, height_ratios=(2, 1.2)[:rows])[:, 0]
     panels[0].plot(
         values[step.astype(int)], loss, gid=VAL_LOSS, label="validation loss", **VAL_LOOK

@@ -39,4 +39,5 @@ def write_features(path: Path, counts: CountsFile, fitted: Preprocessor) -> None
         np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
         for _, block in counts.blocks():
             sizes = library_sizes(block)
-            file.write(fitted.transform(block[:, positions], sizes).data)
+            inputs = fitted.transform(block[:, positions], sizes)
+            file.write(np.ascontiguousarray(inputs).data)

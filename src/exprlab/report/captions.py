@@ -61,19 +61,20 @@ def pca(overview: Mapping[str, Any]) -> str:
     label, batch = groups_of(overview)
     depth = np.log(np.maximum(np.asarray(overview["library_size"], float), 1))
     parts = []
-    for key, when in (("raw_pca", "Before"), ("log_pca", "after")):
+    for key, when in (("raw_pca", "before"), ("log_pca", "after")):
         first = np.asarray(overview[key]["x"], float)
         flat = np.ptp(first) == 0 or np.ptp(depth) == 0
         r2 = 0.0 if flat else float(np.corrcoef(first, depth)[0, 1] ** 2)
-        facts = [f"{100 * r2:.0f} % by library size"]
+        facts = [f"library size ({100 * r2:.0f} %)"]
         if len(set(label)) > 1:
-            facts.append(f"{100 * share_explained(first, label):.0f} % by class")
+            facts.append(f"class ({100 * share_explained(first, label):.0f} %)")
         if len(set(batch)) > 1:
-            facts.append(f"{100 * share_explained(first, batch):.0f} % by batch")
-        parts.append(f"{when} normalisation the first component is explained to {listing(facts)}")
+            facts.append(f"batch ({100 * share_explained(first, batch):.0f} %)")
+        parts.append(f"{when} normalisation {listing(facts)}")
     return (
-        f"{'; '.join(parts)}. Each point is a sample. What explains much after normalisation is "
-        "what a model will find first; if it is the batch, beware."
+        "Each point is a sample. How much of the first component's variance is explained by what: "
+        f"{'; '.join(parts)}. Library size should lose its share by normalisation; a large share "
+        "of the batch afterwards is a reason for caution."
     )
 
 
@@ -88,7 +89,7 @@ def training(run: RunInputs) -> str:
             return f"This model has no training curves.{reason}"
         return (
             f"No epochs: {count(len(val), 'regularisation strength')} tried; the smallest "
-            f"validation loss is {number(val.min())}.{reason}"
+            f"validation loss is {number(val.min())}{f' ({stopped})' if stopped else ''}."
         )
     best = run.network.get("best_epoch")
     kept = val[epoch == best] if best is not None else val[:0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 GLOSSARY = (
     ("AUROC", "chance that a random malignant sample gets a higher score than a random benign one; "
      "0.5 is guessing, 1 is perfect"),
-    ("AUPRC", "mean precision over all recalls; guessing reaches the fraction of malignant samples"),
+    ("AUPRC", "mean precision over all recalls; guessing reaches the share of malignant samples"),
     ("accuracy", "fraction of samples whose predicted class is right"),
     ("balanced accuracy", "mean of sensitivity and specificity; fair if classes differ in size"),
     ("sensitivity", "fraction of malignant samples that are found (also: recall)"),

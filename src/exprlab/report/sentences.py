@@ -111,8 +111,8 @@ def _compare(first: str, second: str, scores: str, pairs: Sequence[Pair], confid
 
 def _details(pair: Pair, confidence: float) -> str:
     return (
-        f"{pair['split']}: difference {number(pair['difference'])}, {100 * confidence:g} % interval "
-        f"{number(pair['low'])} to {number(pair['high'])}, {p_text(pair['p_value'])}"
+        f"{pair['split']}: difference {number(pair['difference'])}, {100 * confidence:g} % "
+        f"interval {number(pair['low'])} to {number(pair['high'])}, {p_text(pair['p_value'])}"
     )
 
 

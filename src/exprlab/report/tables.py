@@ -26,12 +26,13 @@ def mean_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
     for metric in metric_names(models):
         entries = [models[m][metric] for m in models]
         means = [e["mean"] for e in entries if e["mean"] is not None]
+        differ = len(set(means)) > 1
         best = (min if metric in LOSSES else max)(means, default=None)
         cells = [
             {
                 "mean": e["mean"],
                 "sd": e.get("sd"),
-                "best": len(entries) > 1 and best is not None and e["mean"] == best,
+                "best": differ and e["mean"] == best,
             }
             for e in entries
         ]
@@ -53,7 +54,7 @@ def split_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
 def pair_rows(pairs: Sequence[Mapping[str, Any]], models: Sequence[str]) -> list[dict[str, Any]]:
     """Return the paired tests between models of the report, each with its verdict."""
     return [
-        {**p, "title": metric_title(p["metric"]), "p": p_text(p["p_value"]), "verdict": verdict(p)}
+        {**p, "title": metric_title(p["metric"]), "p": p_text(p["p_value"]).removeprefix("p ").removeprefix("= "), "verdict": verdict(p)}
         for p in pairs
         if p["model_a"] in models and p["model_b"] in models
     ]

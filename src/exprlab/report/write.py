@@ -27,8 +27,10 @@ from exprlab.report.inputs import (
 # A figure is drawn with 150 dots per inch and shown with 100, so that it stays sharp on screens
 # with small pixels and in print.
 SCREEN_DPI = 100
-# Test and interval are computed for both: the order of the samples, and the probabilities.
-FOREST_METRICS = ("auroc", "brier")
+# Inches from which on a figure takes a row of its own.
+WIDE = 6.5
+# The two that models are compared by: the order of the samples, and their probabilities.
+FOREST_METRICS = ("auroc", "log_loss")
 
 
 def write_report(
@@ -90,7 +92,7 @@ def write_report(
         glossary=GLOSSARY,
     )
     with atomic_path(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page.lstrip(), encoding="utf-8")
 
 
 def _template() -> Any:
@@ -113,6 +115,7 @@ def picture(content: bytes | Figure, alt: str, caption: str) -> dict[str, Any]:
         "data": base64.b64encode(png).decode(),
         "width": round(width * SCREEN_DPI / style.DPI),
         "height": round(height * SCREEN_DPI / style.DPI),
+        "wide": width > WIDE * style.DPI,
         "alt": alt,
         "caption": caption,
     }

@@ -12,7 +12,9 @@ import mlflow.pyfunc
 import exprlab
 
 # What inference imports; their installed versions are the model's requirements.
-INFERENCE_PACKAGES = ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "scipy", "torch")
+INFERENCE_PACKAGES = (
+    "anndata", "h5py", "mlflow", "numpy", "pandas", "pydantic", "safetensors", "scipy", "torch",
+)  # fmt: skip
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import tempfile
@@ -38,6 +39,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 
@@ -246,6 +248,8 @@ def clear_errors(location: Location) -> Iterator[None]:
 def _explain(error: Exception, location: Location) -> str:
     name = str(location.database or without_password(location.uri))
     first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+        return f"{name}: the disk is full; free some space and publish again"
     if "out-of-date database schema" in first or "Can't locate revision" in first:
         return (
             f"{name}: this MLflow store was written by another version of MLflow ({first}). Use "

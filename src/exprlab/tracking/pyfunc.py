@@ -20,16 +20,16 @@ class ExpressionModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Load weights, genes, preprocessing and calibration from the model folder."""
         try:
-            from exprlab.inference.predict import load_model
+            from exprlab.inference.predict import load_model, predict_frame
         except ModuleNotFoundError as error:
             if not (error.name or "").startswith("exprlab"):
                 raise
             # Last on the path: the copy serves where exprlab is not installed and never shadows
             # an installed one, which MLflow's code_paths would do for the rest of the process.
             sys.path.append(context.artifacts["source"])
-            from exprlab.inference.predict import load_model
+            from exprlab.inference.predict import load_model, predict_frame
 
-        self.model = load_model(context.artifacts["model"])
+        self.model, self.predict_frame = load_model(context.artifacts["model"]), predict_frame
 
     def predict(
         self,
@@ -53,7 +53,7 @@ class ExpressionModel(PythonModel):
         pandas.DataFrame
             Columns logit, probability, calibrated_probability, prediction, flags.
         """
-        return self.model.predict_table(model_input)
+        return self.predict_frame(self.model, model_input)
 
 
 mlflow.models.set_model(ExpressionModel())

@@ -48,6 +48,7 @@ def prepare(store: Path, port: int) -> tuple[list[str], dict[str, str], str]:
         "--host", HOST, "--port", str(port), "--workers", "1",
         "--backend-store-uri", location.uri,
         "--default-artifact-root", str(location.artifacts),
+        "--uvicorn-opts", "--log-level warning",
     ]  # fmt: skip
     environment = {
         **os.environ,
