@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Before any test module imports torch: this sets what bit-equal training depends on.
+import exprlab  # noqa: F401
+
 # A test of a small job must not be slowed down by a thread per core in each of its libraries.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -438,6 +438,7 @@ def models_of(world: World) -> list[Any]:
 def test_a_deleted_store_is_rebuilt_equal(world: World) -> None:
     before = world.facts()
     shutil.rmtree(world.store)
+    write(world.store / ".writing-1-mlflow.db", "a creation that was killed")
     world.publish()
     assert world.facts() == before
     assert [path.name for path in world.store.glob(".writing-*")] == []

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> None:
         ):
             table.setdefault(dataset, {}).setdefault(model, {})[split] = value
     datasets = {
-        name: compare(predictions[name], evaluations[name], settings, seed=0) for name in evaluations
+        name: compare(predictions[name], evaluations[name], settings, seed=0)
+        for name in evaluations
     }
     write_json(args.output, {"datasets": datasets})

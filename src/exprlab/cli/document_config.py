@@ -7,7 +7,9 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where they differ")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail where they differ"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

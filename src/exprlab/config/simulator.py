@@ -23,7 +23,9 @@ class SimulatorConfig(Section):
     pathway_loading: float = setting(
         0.28, "median effect of a pathway on its genes per unit of activity", "natural log", gt=0
     )
-    pathway_up_fraction: float = setting(0.6, "fraction of a pathway's genes that go up", ge=0, le=1)
+    pathway_up_fraction: float = setting(
+        0.6, "fraction of a pathway's genes that go up", ge=0, le=1
+    )
     gate_genes: int = setting(800, "genes that tell the lineages apart", "genes", ge=0)
     gate_loading: float = setting(
         0.45, "effect of the lineage on its genes per unit", "natural log", gt=0

@@ -78,7 +78,9 @@ class MLPConfig(Section):
 
     kind: Literal["mlp"] = setting("mlp", "multilayer perceptron")
     hidden: list[Annotated[int, Field(ge=1)]] = setting(
-        lambda: [128, 32], "units of each hidden layer, first to last; [] is one perceptron", "units"
+        lambda: [128, 32],
+        "units of each hidden layer, first to last; [] is one perceptron",
+        "units",
     )
     activation: Literal["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu"] = setting(
         "relu", "activation function of the hidden layers"
@@ -94,7 +96,7 @@ class MLPConfig(Section):
     learning_rate: float = setting(3e-4, "step size of gradient descent", gt=0)
     momentum: float = setting(0.9, "momentum of sgd; adamw does not use it", ge=0, lt=1)
     weight_decay: float = setting(0.01, "pull of the weights towards zero", ge=0)
-    schedule: Literal["constant", "cosine", "plateau"] = setting(
+    schedule: Literal["constant", "cosine"] = setting(
         "constant", "how the step size changes over the epochs"
     )
     max_epochs: int = setting(60, "most passes over the training samples", "epochs", ge=1)
@@ -136,9 +138,9 @@ class TrainerConfig(Section):
     )
     devices: int = setting(1, "devices of one training", ge=1)
     strategy: str = setting("auto", "Lightning's strategy, e.g. auto or ddp", min_length=1)
-    precision: Literal[
-        "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true"
-    ] = setting("32-true", "number format of training")
+    precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true"] = (
+        setting("32-true", "number format of training")
+    )
 
 
 class EvaluationConfig(Section):
@@ -167,9 +169,7 @@ class ExperimentConfig(Section):
     """What one call of Snakemake does."""
 
     name: Name = setting("exprlab", "name of the experiment in MLflow and in the report")
-    datasets: list[Name] = setting(
-        lambda: ["tumours"], "which of `datasets` to run", min_length=1
-    )
+    datasets: list[Name] = setting(lambda: ["tumours"], "which of `datasets` to run", min_length=1)
     models: list[Name] = setting(
         lambda: ["mlp", "logistic"], "which of `models` to train", min_length=1
     )

@@ -92,9 +92,7 @@ def read_logits(path: Path, split: str) -> pd.DataFrame:
     return frame[frame[SPLIT] == split].drop(columns=SPLIT).reset_index(drop=True)
 
 
-def write_predictions(
-    path: Path, test: pd.DataFrame, temperature: float, threshold: float
-) -> None:
+def write_predictions(path: Path, test: pd.DataFrame, temperature: float, threshold: float) -> None:
     """Add probabilities and predictions to the logits of test samples and write them."""
     from scipy.special import expit
 

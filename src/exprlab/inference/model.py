@@ -100,9 +100,7 @@ def save_model(folder: Path, model: Model) -> None:
             "versions": model.versions,
             "weights_sha256": sha256(temporary / MODEL_WEIGHTS),
         }
-        write_json(
-            temporary / MODEL_JSON, {**description, "model_id": digest_of(description)[:12]}
-        )
+        write_json(temporary / MODEL_JSON, {**description, "model_id": digest_of(description)[:12]})
 
 
 def load_model(folder: str | Path) -> Model:

@@ -116,5 +116,3 @@ def predict_frame(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
         raise UserError("the table must hold raw counts: whole numbers, no text, no missing cells")
     predictor = Predictor(model, [str(gene) for gene in frame.columns])
     return predictor.predict(frame.index, counts.astype(np.int32))
-
-

@@ -118,7 +118,7 @@ def difference_figure(pairs: Sequence[Mapping[str, Any]], metric: str) -> Figure
 @style.styled
 def roc_overlay(evaluations: Evaluations) -> Figure:
     """Draw the ROC curves of all models: splits faint, their vertical mean strong."""
-    result, axes = _square_figure()
+    result, axes = _square_figure(len(evaluations))
     axes.plot([0, 1], [0, 1], label="guessing", **REFERENCE_LINE)
     _draw_overlay(axes, evaluations, "roc", "auroc", _interpolated_roc)
     axes.set_xlabel("false positive rate\n(fraction of benign samples called malignant)")
@@ -130,7 +130,7 @@ def roc_overlay(evaluations: Evaluations) -> Figure:
 @style.styled
 def precision_recall_overlay(evaluations: Evaluations) -> Figure:
     """Draw precision against recall of all models: splits faint, their mean strong."""
-    result, axes = _square_figure()
+    result, axes = _square_figure(len(evaluations))
     rates = [_base_rate(e) for runs in evaluations.values() for e in runs.values()]
     rate = float(np.mean(rates))
     axes.plot([0, 1], [rate, rate], label=f"base rate {rate:.2f}", **REFERENCE_LINE)
@@ -144,7 +144,7 @@ def precision_recall_overlay(evaluations: Evaluations) -> Figure:
 @style.styled
 def calibration_overlay(evaluations: Evaluations) -> Figure:
     """Draw the calibration curves of all models: the first split strong, the others faint."""
-    result, axes = _square_figure()
+    result, axes = _square_figure(len(evaluations))
     axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE_LINE)
     for number, (model, runs) in enumerate(evaluations.items()):
         look = style.model_style(number)
@@ -211,9 +211,9 @@ def _split_handles(splits: Sequence[str]) -> list[Patch | Line2D]:
     return [first, *lines]
 
 
-def _square_figure() -> tuple[Figure, Axes]:
+def _square_figure(n_models: int) -> tuple[Figure, Axes]:
     # Small, because three of them stand side by side: a larger one would be shrunk with its text.
-    result = style.figure(4.0, 4.9)
+    result = style.figure(4.0, 4.5 + 0.2 * n_models)
     axes = result.subplots()
     style.square(axes)
     return result, axes

@@ -75,7 +75,9 @@ def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
     values = np.asarray(overview[column], float)
     label, batch = groups_of(overview)
     labels, batches = ordered_labels(label), sorted(set(batch))
-    result = style.figure(min(9.5, 4.6 + 0.45 * max(0, len(batches) - 4)), 3.8)
+    long = len(batches) > 8 or max(map(len, batches)) * len(batches) > 48
+    width = min(9.5, 4.6 + 0.45 * max(0, len(batches) - 4))
+    result = style.figure(width, 4.8 if long else 3.8)
     axes = result.subplots()
     width = 0.8 / max(1, len(labels))
     for number, name in enumerate(labels):
@@ -90,7 +92,6 @@ def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
                          "linewidth": 2},
             flierprops={"marker": ".", "markersize": 3, "markeredgecolor": style.MUTED},
         )  # fmt: skip
-    long = len(batches) > 8 or max(map(len, batches)) * len(batches) > 60
     axes.set_xticks(
         range(len(batches)), [style.short(b, 16) for b in batches],
         rotation=60 if long else 0, ha="right" if long else "center",
@@ -124,9 +125,8 @@ def pca_figure(overview: Overview) -> Figure:
     if len(batches) > 1:
         handles += [_batch_handle(n, b) for n, b in enumerate(batches[:MOST_BATCHES_IN_LEGEND])]
     title = None if len(batches) <= len(style.MARKERS) else _repeat_note(batches)
-    result.legend(
-        handles=handles, loc="outside lower center", ncols=min(6, len(handles)), title=title
-    )
+    columns = style.legend_columns([handle.get_label() for handle in handles], 8.8)
+    result.legend(handles=handles, loc="outside lower center", ncols=columns, title=title)
     return result
 
 

@@ -126,9 +126,14 @@ def lightness(colour: str) -> float:
 
 
 def short(name: object, longest: int = LONGEST_LABEL) -> str:
-    """Return a name that fits a figure: one line, cut with an ellipsis, never hidden."""
+    """Return a name that fits a figure: one line, cut in the middle, never hidden.
+
+    Long names of a family often share their beginning and differ at the end.
+    """
     text = "".join(c if c.isprintable() else " " for c in str(name))
-    text = text if len(text) <= longest else text[: longest - 1] + "…"
+    if len(text) > longest:
+        tail = (longest - 1) // 2
+        text = f"{text[: longest - 1 - tail]}…{text[-tail:]}"
     # matplotlib leaves labels with a leading underscore out of legends.
     return f" {text}" if text.startswith("_") else text
 
@@ -147,6 +152,13 @@ def note_figure(text: str, width: float = 5.6, height: float = 1.6) -> Figure:
     result = figure(width, height)
     result.text(0.5, 0.5, text, ha="center", va="center", color=MUTED, wrap=True)
     return result
+
+
+def legend_columns(labels: Sequence[str], width: float, most: int = 6) -> int:
+    """Return how many columns of a legend fit a width (inches)."""
+    # A letter takes 0.075 inches on average, marker and gaps 0.55.
+    widest = max(0.075 * len(label) + 0.55 for label in labels)
+    return max(1, min(most, len(labels), int(width / widest)))
 
 
 def square(axes: Axes) -> None:

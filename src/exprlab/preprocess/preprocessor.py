@@ -114,9 +114,7 @@ class Preprocessor:
         )
 
 
-def fit_preprocessor(
-    blocks: Blocks, genes: list[str], config: PreprocessConfig
-) -> Preprocessor:
+def fit_preprocessor(blocks: Blocks, genes: list[str], config: PreprocessConfig) -> Preprocessor:
     """Learn the preprocessing from training counts in two passes of bounded memory.
 
     Parameters
@@ -143,9 +141,7 @@ def fit_preprocessor(
     used = keep | (reference > 0)
     keep, reference, library_size = keep[used], reference[used], float(sizes.mean())
     mean, sd = _moments(
-        _log_counts(
-            block[:, used], library_sizes(block), keep, reference, library_size, config
-        )
+        _log_counts(block[:, used], library_sizes(block), keep, reference, library_size, config)
         for block in blocks()
     )
     # A gene that is constant in training carries nothing; scaling it by 1 keeps it at 0.

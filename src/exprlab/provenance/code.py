@@ -13,7 +13,11 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # Files that are part of a package's behaviour although Python does not import them.
 RESOURCES = ("*.html", "*.css")
 # Distributions whose name differs from that of their module.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "pytorch_lightning": "pytorch-lightning"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+    "pytorch_lightning": "pytorch-lightning",
+}
 
 
 def code_digest(command: str) -> str:

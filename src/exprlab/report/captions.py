@@ -100,7 +100,7 @@ def training(run: RunInputs) -> str:
     if epoch[-1] > best and rise > 0.02 * kept[0]:
         return text + (
             f" After it the validation loss rose by {number(rise)} while the training loss reached "
-            f"{number(train[-1])}: overfitting, which early stopping cut off."
+            f"{number(train[-1])}: overfitting, which is why an earlier epoch is kept."
         )
     if epoch[-1] == best:
         return text + " It is the last one: more epochs may still help."

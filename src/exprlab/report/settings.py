@@ -59,16 +59,23 @@ def _rows(prefix: str, values: Config, section: type[Section] | None) -> list[di
     for key, value in values.items():
         field = fields.get(key)
         extra = field.json_schema_extra if field and field.json_schema_extra else {}
-        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        text = ", ".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
         rows.append(
             {
                 "key": f"{prefix}.{key}",
-                "value": "none" if text in ("", None) else str(text),
+                "value": text or "none",
                 "unit": str(extra.get("unit", "")) if isinstance(extra, dict) else "",
                 "meaning": (field.description or "") if field else "",
             }
         )
     return rows
+
+
+def _plain(value: Any) -> str:
+    """Return a value as a reader writes it: 25000000, not 25000000.0."""
+    if value is None:
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def without_secrets(config: Config) -> dict[str, Any]:

@@ -54,7 +54,12 @@ def split_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
 def pair_rows(pairs: Sequence[Mapping[str, Any]], models: Sequence[str]) -> list[dict[str, Any]]:
     """Return the paired tests between models of the report, each with its verdict."""
     return [
-        {**p, "title": metric_title(p["metric"]), "p": p_text(p["p_value"]).removeprefix("p ").removeprefix("= "), "verdict": verdict(p)}
+        {
+            **p,
+            "title": metric_title(p["metric"]),
+            "p": p_text(p["p_value"]).removeprefix("p ").removeprefix("= "),
+            "verdict": verdict(p),
+        }
         for p in pairs
         if p["model_a"] in models and p["model_b"] in models
     ]

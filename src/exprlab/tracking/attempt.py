@@ -82,6 +82,7 @@ def attempt(run: Path, params: Mapping[str, Any], record: Mapping[str, Any]) -> 
         current.end("FAILED", "out of memory")
         raise
     except BaseException as error:
-        current.end("FAILED", f"{type(error).__name__}: {str(error).splitlines()[0:1]}")
+        first_line = next(iter(str(error).splitlines()), "")
+        current.end("FAILED", f"{type(error).__name__}: {first_line}")
         raise
     shutil.rmtree(current.folder)

@@ -81,16 +81,16 @@ def publish(
     UserError
         If a file of a run is damaged, or the store is locked, damaged or cannot be reached.
     """
-    found = {str(folder): read_run(Path(folder)) for folder in run_folders}
-    records = [record for record in found.values() if record is not None]
     location = locate(uri, Path(store))
-    with single_writer(location.folder), clear_errors(location):
-        client = connect(location)
-        experiment_id = _experiment(client, experiment, location)
-        study = (
-            make_study(experiment, records, (comparison, report), len(found)) if records else None
-        )
-        runs, parent = _bring_up_to_date(client, experiment_id, records, study)
+    with single_writer(location.folder):
+        found = {str(folder): read_run(Path(folder)) for folder in run_folders}
+        records = [record for record in found.values() if record is not None]
+        files = (comparison, report)
+        study = make_study(experiment, records, files, len(found)) if records else None
+        with clear_errors(location):
+            client = connect(location)
+            experiment_id = _experiment(client, experiment, location)
+            runs, parent = _bring_up_to_date(client, experiment_id, records, study)
     answer = {
         "store": without_password(location.uri),
         "experiment": experiment,
@@ -122,6 +122,8 @@ def _create(database: Path) -> None:
     """Make an empty store beside its final name, so that nobody ever meets half of one."""
     from mlflow import MlflowClient
 
+    for ruin in database.parent.glob(f".writing-*-{database.name}*"):
+        ruin.unlink()  # of a creation that was killed; whoever is here holds the lock
     unfinished = database.with_name(f".writing-{os.getpid()}-{database.name}")
     try:
         MlflowClient(tracking_uri=f"sqlite:///{unfinished}").search_experiments(max_results=1)

@@ -63,7 +63,9 @@ class Curves(pl.Callback):
         rows = [(at, epoch, TRAIN_STEP_LOSS, float(value)) for at, value, _ in self._losses]
         if rows:
             n = sum(size for *_, size in self._losses)
-            mean = sum(row[3] * size for row, (*_, size) in zip(rows, self._losses, strict=True)) / n
+            mean = (
+                sum(row[3] * size for row, (*_, size) in zip(rows, self._losses, strict=True)) / n
+            )
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             rows += [(step, epoch, TRAIN_LOSS, mean), (step, epoch, LEARNING_RATE, rate)]
         rows += [(step, epoch, VAL_LOSS, loss), (step, epoch, VAL_AUROC, auroc)]
@@ -71,9 +73,7 @@ class Curves(pl.Callback):
         self._print(epoch, step, mean if epoch else None, loss, auroc)
         self._losses, self._times = [], []
 
-    def _print(
-        self, epoch: int, step: int, train: float | None, loss: float, auroc: float
-    ) -> None:
+    def _print(self, epoch: int, step: int, train: float | None, loss: float, auroc: float) -> None:
         if train is None:
             words = "random weights       "
         else:

@@ -36,7 +36,9 @@ class CurveWriter:
 
     def add(self, rows: list[Row], times: list[tuple[int, float]] | None = None) -> None:
         """Append (step, epoch, name, value) rows; steps without a time of their own get now."""
-        _append(self._metrics, [(step, epoch, name, repr(value)) for step, epoch, name, value in rows])
+        _append(
+            self._metrics, [(step, epoch, name, repr(value)) for step, epoch, name, value in rows]
+        )
         if times is None:
             now = time.time()
             times = [(step, now) for step in sorted({row[0] for row in rows})]

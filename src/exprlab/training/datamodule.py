@@ -106,6 +106,4 @@ class ExpressionData(pl.LightningDataModule):
     def _batches(self, rows: np.ndarray, seed: int | None) -> IndexBatches:
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        return IndexBatches(
-            self.features, self.labels, rows, self._batch_size, seed, rank, world
-        )
+        return IndexBatches(self.features, self.labels, rows, self._batch_size, seed, rank, world)

@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from exprlab.config.steps import MLPConfig, TrainerConfig
 from exprlab.data.streams import WEIGHTS, state
@@ -66,7 +67,8 @@ def fit_network(
     """
     _quieten()
     torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(threads)
+    # Torch sums batch normalisation's gradients in an order that depends on the threads.
+    torch.set_num_threads(1 if model.batch_norm else threads)
     last = folder / "last.ckpt"
     resumed_from = _epochs_done(last)
     torch.manual_seed(state(seed, WEIGHTS))
@@ -80,6 +82,7 @@ def fit_network(
     trainer = _trainer(
         settings,
         model,
+        resumed_from is not None,
         [
             EpochSeeds(seed),
             # Curves stand before stopping and checkpoints: these act on what was just written.
@@ -92,9 +95,11 @@ def fit_network(
     data = ExpressionData(features, labels, train, val, model.batch_size, seed)
     module = Classifier(network, model)
     _announce(name, network, trainer, len(train), len(val), resumed_from)
-    trainer.fit(
-        module, data, ckpt_path=None if resumed_from is None else str(last), weights_only=True
-    )
+    try:
+        trainer.fit(module, data, ckpt_path=last if resumed_from else None, weights_only=True)
+    except SIGTERMException:
+        # Lightning would end with exit code 0, and Snakemake take the training for finished.
+        sys.exit(143)
     _restore_best(network, best)
     return Fitted(
         kind=model.kind,
@@ -105,8 +110,9 @@ def fit_network(
             "n_parameters": sum(p.numel() for p in network.parameters()),
             "best_epoch": _epoch_of(best),
             "epochs": trainer.current_epoch,
-            "stopped": "no better validation metric for "
-            f"{model.patience} epochs" if stopping.stopped_epoch else "max_epochs reached",
+            "stopped": f"no better validation metric for {model.patience} epochs"
+            if stopping.stopped_epoch
+            else "max_epochs reached",
         },
         hardware={**_hardware(trainer), "resumed_from_epoch": resumed_from},
     )
@@ -119,7 +125,9 @@ def _quieten() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def _trainer(settings: TrainerConfig, model: MLPConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+def _trainer(
+    settings: TrainerConfig, model: MLPConfig, resumes: bool, callbacks: list[pl.Callback]
+) -> pl.Trainer:
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
@@ -131,7 +139,8 @@ def _trainer(settings: TrainerConfig, model: MLPConfig, callbacks: list[pl.Callb
             # A SLURM job's variables must not make Lightning wait for processes nobody starts.
             plugins=[LightningEnvironment()] if settings.devices == 1 else None,
             deterministic=True,
-            num_sanity_val_steps=-1,
+            # All of validation before the first step: epoch 0 of the curves, random weights.
+            num_sanity_val_steps=0 if resumes else -1,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -187,9 +196,9 @@ def _epoch_of(best: ModelCheckpoint) -> int:
 
 
 def _restore_best(network: MLP, best: ModelCheckpoint) -> None:
-    if not best.best_model_path:
+    if best.best_model_score is None or not torch.isfinite(best.best_model_score):
         raise UserError(
-            f"training: {best.monitor} was never finite; the learning rate is probably too large"
+            f"training: {best.monitor} is not finite; the learning rate is probably too large"
         )
     weights = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."

@@ -79,12 +79,4 @@ class Classifier(pl.LightningModule):
         if config.schedule == "cosine":
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.max_epochs)
             return {"optimizer": optimizer, "lr_scheduler": schedule}
-        if config.schedule == "plateau":
-            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimizer, "min" if config.monitor == VAL_LOSS else "max", patience=2, factor=0.5
-            )
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": plateau, "monitor": config.monitor},
-            }
         return optimizer

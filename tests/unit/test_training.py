@@ -1,0 +1,247 @@
+"""Training: against a bare torch loop, scikit-learn, and itself after a kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
+
+from exprlab.config.steps import LogisticConfig, MLPConfig, TrainerConfig
+from exprlab.data.streams import DROPOUT, SHUFFLE, WEIGHTS, state, stream
+from exprlab.errors import UserError
+from exprlab.nets.mlp import MLP
+from exprlab.training import fit as fit_module
+from exprlab.training.baselines import fit_logistic
+from exprlab.training.datamodule import IndexBatches
+from exprlab.training.fit import fit_network
+from exprlab.training.fitted import Fitted
+
+CPU = TrainerConfig(accelerator="cpu")
+
+
+@pytest.fixture(scope="module")
+def world() -> dict[str, np.ndarray]:
+    """Return 150 samples of 40 features, 6 of which carry the label."""
+    rng = np.random.default_rng(3)
+    labels = np.arange(150) % 2
+    features = rng.normal(size=(150, 40)).astype(np.float32)
+    features[:, :6] += 0.8 * labels[:, None]
+    rows = rng.permutation(150)
+    return {"features": features, "labels": labels, "train": rows[:100], "val": rows[100:]}
+
+
+def train(world: dict[str, np.ndarray], folder: Path, **options: Any) -> Fitted:
+    threads = options.pop("threads", 1)
+    model = MLPConfig(
+        **{"hidden": [8], "max_epochs": 6, "batch_size": 32, "checkpoint_every": 2, **options}
+    )
+    return fit_network(**world, model=model, settings=CPU, seed=5, folder=folder, threads=threads)
+
+
+def curve(folder: Path, name: str) -> np.ndarray:
+    table = pd.read_csv(folder / "metrics.csv", float_precision="round_trip")
+    return table.loc[table["name"] == name, "value"].to_numpy()
+
+
+def same(one: Fitted, other: Fitted) -> bool:
+    equal = all(np.array_equal(one.weights[k], other.weights[k]) for k in one.weights)
+    return equal and np.array_equal(one.logits, other.logits)
+
+
+def test_equals_a_bare_torch_loop(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    train(world, tmp_path, dropout=0.3, weight_decay=0.1)
+    torch.manual_seed(state(5, WEIGHTS))
+    network = MLP(40, [8], dropout=0.3)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4, weight_decay=0.1)
+    losses = []
+    for epoch in range(6):
+        torch.manual_seed(state(5, DROPOUT, epoch, 0))
+        order = stream(5, SHUFFLE, epoch).permutation(world["train"])
+        for rows in np.array_split(order, 4):
+            logits = network(torch.from_numpy(world["features"][rows]))
+            target = torch.from_numpy(world["labels"][rows]).float()
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert curve(tmp_path, "train/loss_step") == pytest.approx(losses, abs=1e-6)
+
+
+def test_curves_agree_with_scikit_learn(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    fitted = train(world, tmp_path, max_epochs=12, learning_rate=0.02)
+    best, val = fitted.summary["best_epoch"], world["val"]
+    probability = 1 / (1 + np.exp(-fitted.logits[val].astype(float)))
+    labels = world["labels"][val]
+    # Entry 0 is the network with random weights, entry e the network after epoch e.
+    assert curve(tmp_path, "val/loss")[best] == pytest.approx(
+        log_loss(labels, probability), abs=1e-5
+    )
+    assert curve(tmp_path, "val/auroc")[best] == pytest.approx(
+        roc_auc_score(labels, probability), abs=1e-6
+    )
+    assert curve(tmp_path, "val/loss").argmin() == best
+    assert curve(tmp_path, "train/loss")[-1] < 0.5 * curve(tmp_path, "train/loss")[0]
+
+
+def test_same_bits_again_and_with_more_threads(
+    world: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    first = train(world, tmp_path / "a", dropout=0.5, batch_norm=True)
+    assert same(first, train(world, tmp_path / "b", dropout=0.5, batch_norm=True))
+    assert same(first, train(world, tmp_path / "c", dropout=0.5, batch_norm=True, threads=2))
+    other = fit_network(
+        **world,
+        model=MLPConfig(hidden=[8], max_epochs=6),
+        settings=CPU,
+        seed=6,
+        folder=tmp_path / "d",
+    )
+    assert not same(first, other)
+
+
+@pytest.mark.parametrize("options", [{}, {"schedule": "cosine", "optimizer": "sgd"}])
+@pytest.mark.parametrize("killed_in", [0, 1, 3, 4])
+def test_resumed_equals_undisturbed(
+    world: dict[str, np.ndarray],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    killed_in: int,
+) -> None:
+    options = {**options, "dropout": 0.4, "batch_norm": True}
+    undisturbed = train(world, tmp_path / "whole", **options)
+
+    class Killed(Exception):
+        pass
+
+    def die(self: Any, trainer: Any, module: Any) -> None:
+        if trainer.current_epoch == killed_in:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module.Curves, "on_train_epoch_end", die)
+        with pytest.raises(Killed):
+            train(world, tmp_path / "parts", **options)
+    resumed = train(world, tmp_path / "parts", **options)
+    assert same(undisturbed, resumed)
+    assert undisturbed.summary == resumed.summary
+    whole, parts = (tmp_path / name / "metrics.csv" for name in ("whole", "parts"))
+    assert whole.read_bytes() == parts.read_bytes()
+    # Checkpoints stand after every second epoch, so the later kills do go on from one.
+    assert resumed.hardware["resumed_from_epoch"] == (killed_in // 2 * 2 or None)
+
+
+def test_damaged_checkpoint_starts_anew(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    whole = train(world, tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/last.ckpt").write_bytes(b"cut off")
+    assert same(whole, train(world, tmp_path / "b"))
+
+
+def test_early_stopping_keeps_the_best_epoch(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    fitted = train(world, tmp_path, max_epochs=200, learning_rate=0.05, patience=3)
+    assert fitted.summary["epochs"] == fitted.summary["best_epoch"] + 3
+    assert "no better" in fitted.summary["stopped"]
+
+
+def test_perceptron_is_logistic_regression(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    fitted = train(
+        world,
+        tmp_path,
+        hidden=[],
+        dropout=0.0,
+        max_epochs=400,
+        patience=400,
+        learning_rate=0.02,
+        batch_size=100,
+        weight_decay=0.0,
+        monitor="val/auroc",
+    )
+    assert fitted.summary["n_parameters"] == 41
+    assert set(fitted.weights) == {"layers.0.weight", "layers.0.bias"}
+
+
+@pytest.mark.parametrize("n_train", [33, 65, 100])
+def test_batch_norm_survives_any_last_batch(
+    world: dict[str, np.ndarray], tmp_path: Path, n_train: int
+) -> None:
+    smaller = {**world, "train": world["train"][:n_train]}
+    fitted = train(smaller, tmp_path, batch_norm=True, max_epochs=1)
+    assert np.isfinite(fitted.logits).all()
+
+
+def test_batch_norm_refuses_batches_of_one(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="two samples"):
+        train(world, tmp_path, batch_norm=True, batch_size=1)
+
+
+def test_exploding_training_is_told(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="learning rate"):
+        train(world, tmp_path, learning_rate=1e30, optimizer="sgd", momentum=0.99)
+
+
+def test_impossible_trainer_settings_are_told(world: dict[str, np.ndarray], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="strategy nonsense"):
+        fit_network(
+            **world,
+            model=MLPConfig(),
+            settings=TrainerConfig(accelerator="cpu", strategy="nonsense"),
+            seed=0,
+            folder=tmp_path,
+        )
+
+
+@pytest.mark.parametrize(("n", "size"), [(257, 256), (10, 3), (5, 100), (64, 64)])
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_each_sample_is_met_once_per_epoch(n: int, size: int, world_size: int) -> None:
+    features = torch.arange(n).float()[:, None]
+    parts = [
+        IndexBatches(features, features[:, 0], np.arange(n), size, 1, rank, world_size)
+        for rank in range(world_size)
+    ]
+    batches = [torch.cat([x[:, 0] for x, _ in shards]) for shards in zip(*parts, strict=True)]
+    met = torch.cat(batches)
+    assert sorted(met.tolist()) == list(range(n))
+    lengths = [len(batch) for batch in batches]
+    assert max(lengths) <= size
+    assert max(lengths) - min(lengths) <= 1
+    for part in parts:
+        part.set_epoch(1)
+    again = torch.cat([x[:, 0] for part in parts for x, _ in part])
+    assert n <= 5 or again.tolist() != met.tolist()
+
+
+def test_logistic_equals_scikit_learn_on_all_features(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    features = rng.normal(size=(90, 300)).astype(np.float32)
+    labels = (features[:, 0] + rng.normal(size=90) > 0).astype(int)
+    train_rows, val = np.arange(60), np.arange(60, 90)
+    strengths = [1e-3, 1e-2, 1.0]
+    fitted = fit_logistic(
+        features, labels, train_rows, val, LogisticConfig(strengths=strengths), tmp_path
+    )
+    direct = {
+        c: LogisticRegression(C=c, max_iter=5000, tol=1e-8).fit(features[:60], labels[:60])
+        for c in strengths
+    }
+    losses = {c: log_loss(labels[60:], f.predict_proba(features[60:])) for c, f in direct.items()}
+    best = min(losses, key=losses.get)
+    assert fitted.summary["strength"] == best
+    assert fitted.logits == pytest.approx(direct[best].decision_function(features), abs=2e-3)
+    assert curve(tmp_path, "val/loss") == pytest.approx(list(losses.values()), abs=1e-3)
+
+
+def test_logistic_with_more_samples_than_features(
+    world: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    fitted = fit_logistic(**world, model=LogisticConfig(strengths=[0.1]), folder=tmp_path)
+    rows = world["train"]
+    direct = LogisticRegression(C=0.1, tol=1e-8).fit(world["features"][rows], world["labels"][rows])
+    assert fitted.weights["weight"] == pytest.approx(direct.coef_[0], abs=1e-4)
