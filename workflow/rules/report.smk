@@ -3,7 +3,7 @@
 
 rule write_report:
     input:
-        run_files(*RUN_FILES),
+        run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         expand("results/{dataset}/data/overview.json", dataset=DATASETS),
         expand(
             "results/{dataset}/data/{cohort}.checks.json",

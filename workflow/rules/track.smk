@@ -13,9 +13,9 @@ rule publish_runs:
         "results/logs/publish_runs.log",
     benchmark:
         "results/benchmarks/publish_runs.tsv"
+    localrule: True
     conda:
         "../envs/exprlab.yaml"
-    localrule: True
     threads: 1
     resources:
         mem_mb=1500,

@@ -19,10 +19,10 @@ rule train_network:
         "results/logs/train_network/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/train_network/{dataset}.{model}.{split}.tsv"
-    conda:
-        "../envs/exprlab.yaml"
     wildcard_constraints:
         model=one_of(NETWORKS),
+    conda:
+        "../envs/exprlab.yaml"
     # Runs of a sweep are faster side by side with a thread each than one after another with more.
     threads: 1
     resources:
@@ -57,10 +57,10 @@ rule train_baseline:
         "results/logs/train_baseline/{dataset}.{model}.{split}.log",
     benchmark:
         "results/benchmarks/train_baseline/{dataset}.{model}.{split}.tsv"
-    conda:
-        "../envs/exprlab.yaml"
     wildcard_constraints:
         model=one_of(BASELINES),
+    conda:
+        "../envs/exprlab.yaml"
     threads: 1
     resources:
         mem_mb=memory(1500, copies=4),

@@ -73,6 +73,7 @@ def evaluate(
         "threshold": float(threshold),
         "temperature": float(temperature),
         "confidence": float(settings.confidence),
+        "settings": settings.settings(),
         "metrics": {name: interval._asdict() for name, interval in found.items()},
         "uncalibrated": {name: {"value": float(before[name])} for name in CALIBRATION_METRICS},
         "confusion": confusion(label, probability, threshold),

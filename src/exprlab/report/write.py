@@ -243,9 +243,10 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
         picture(
             comparison_figures.forest_figure(models, order, metric),
             f"{comparison_figures.metric_title(metric)} of each model and split, with intervals",
-            f"{comparison_figures.metric_title(metric)} with {100 * level:g} % intervals; diamonds "
-            "and vertical lines: means over splits. Overlapping intervals do not show that two "
-            "models are equal; the paired differences do the comparing.",
+            f"Values of {comparison_figures.metric_title(metric)} with "
+            f"{100 * level:g} % intervals; diamonds and vertical lines: means over splits. "
+            "Overlapping intervals do not show that two models are equal; the paired differences "
+            "do the comparing.",
         )
         for metric in FOREST_METRICS
         if metric in tables.metric_names(models)

@@ -1,0 +1,91 @@
+"""The smaller world, run once through the users' entry point."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+# What a scientific file is not: times, hosts, stores, logs (docs/files.md calls them side files).
+SIDE = ("status.json", "timing.csv", "mlflow/", "logs/", "benchmarks/", "report.html", ".attempt/")
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A working directory in which the workflow is run."""
+
+    folder: Path
+    config: Path = PROJECT / "config/test.yaml"
+
+    def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
+        """Start Snakemake and return its process."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
+        command += ["--cores", "2", "--configfile", str(PROJECT / "config/config.yaml")]
+        command += [str(self.config), *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"},
+            **options,  # type: ignore[call-overload]
+        )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end."""
+        process = self.start(*arguments)
+        output, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+    def jobs(self, *arguments: str) -> set[str]:
+        """Return the rules that Snakemake would run."""
+        done = self.run("--dry-run", *arguments)
+        assert done.returncode == 0, done.stdout
+        return set(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))
+
+    def changed(self, **sections: dict) -> Workflow:
+        """Return the same folder under a config that differs in these sections."""
+        config = yaml.safe_load(self.config.read_text())
+        _merge(config, sections)
+        path = self.folder / "changed.yaml"
+        path.write_text(yaml.safe_dump(config))
+        return Workflow(self.folder, path)
+
+    def files(self) -> dict[str, bytes]:
+        """Return every scientific file of results/."""
+        root = self.folder / "results"
+        names = {str(p.relative_to(root)): p for p in sorted(root.rglob("*")) if p.is_file()}
+        return {n: p.read_bytes() for n, p in names.items() if not any(s in n for s in SIDE)}
+
+
+def _merge(into: dict, changes: dict) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """Return the smaller world after one complete run; not to be changed by a test."""
+    workflow = Workflow(tmp_path_factory.mktemp("smaller-world"))
+    done = workflow.run()
+    assert done.returncode == 0, done.stdout
+    return workflow
+
+
+@pytest.fixture
+def copy(finished: Workflow, tmp_path: Path) -> Workflow:
+    """Return a copy of the finished world that a test may change."""
+    shutil.copytree(finished.folder, tmp_path / "copy")
+    return Workflow(tmp_path / "copy")

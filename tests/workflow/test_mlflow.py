@@ -1,0 +1,116 @@
+"""The MLflow store that a run of the smaller world leaves, read through MLflow's own API."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import read_h5ad
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from workflow.conftest import Workflow
+
+
+def client_of(workflow: Workflow) -> MlflowClient:
+    uri = f"sqlite:///{workflow.folder / 'results/mlflow/mlflow.db'}"
+    mlflow.set_tracking_uri(uri)
+    return MlflowClient(uri)
+
+
+def runs_of(workflow: Workflow) -> dict[str, Run]:
+    """Return the runs of single trainings by their folder, and the summary as 'study'."""
+    client = client_of(workflow)
+    (experiment,) = client.search_experiments(filter_string="name = 'smaller-world'")
+    runs = client.search_runs([experiment.experiment_id])
+    named = {}
+    for run in runs:
+        tags = run.data.tags
+        is_child = "mlflow.parentRunId" in tags
+        name = "/".join(tags[k] for k in ("dataset", "model", "split")) if is_child else "study"
+        assert name not in named, f"{name} was published twice"
+        named[name] = run
+    return named
+
+
+def test_every_run_is_complete(finished: Workflow) -> None:
+    client, runs = client_of(finished), runs_of(finished)
+    assert len(runs) == 5
+    for name, run in runs.items():
+        assert run.info.status == "FINISHED"
+        if name == "study":
+            continue
+        folder = finished.folder / "results" / name
+        evaluation = json.loads((folder / "evaluation.json").read_text())
+        for metric, value in evaluation["metrics"].items():
+            assert run.data.metrics[f"test/{metric}"] == pytest.approx(value["value"])
+        curves = pd.read_csv(folder / "metrics.csv", float_precision="round_trip")
+        for curve, rows in curves.groupby("name"):
+            history = client.get_metric_history(run.info.run_id, str(curve))
+            found = sorted((point.step, point.value) for point in history)
+            assert found == sorted(zip(rows["step"], rows["value"], strict=True))
+        params = json.loads((folder / "params.json").read_text())
+        assert run.data.params["model.kind"] == params["model"]["kind"]
+        assert run.data.params["seed"] == str(params["seed"])
+        assert run.inputs.dataset_inputs
+        assert runs["study"].info.run_id == run.data.tags["mlflow.parentRunId"]
+
+
+def test_published_model_predicts_raw_counts(finished: Workflow) -> None:
+    run = runs_of(finished)["tumours/mlp/seed-0"]
+    (output,) = run.outputs.model_outputs
+    model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
+    new = read_h5ad(finished.folder / "results/tumours/data/new_samples.h5ad")
+    frame = pd.DataFrame(new.layers["counts"], index=new.obs_names, columns=new.var_names)
+    predicted = model.predict(frame)
+    table = pd.read_csv(
+        finished.folder / "results/tumours/mlp/seed-0/new_samples.tsv", sep="\t", index_col=0
+    )
+    assert np.allclose(predicted["logit"], table["logit"], atol=1e-5)
+    assert list(predicted["prediction"]) == list(table["prediction"])
+
+
+def test_again_changes_nothing(copy: Workflow) -> None:
+    before = {name: run.info.run_id for name, run in runs_of(copy).items()}
+    assert "Nothing to be done" in copy.run().stdout
+    done = copy.run("--forcerun", "publish_runs")
+    assert done.returncode == 0, done.stdout
+    assert {name: run.info.run_id for name, run in runs_of(copy).items()} == before
+
+
+def test_deleted_store_is_rebuilt(copy: Workflow) -> None:
+    before = {name: run.data.metrics for name, run in runs_of(copy).items()}
+    shutil.rmtree(copy.folder / "results/mlflow")
+    assert copy.jobs() == {"publish_runs", "all"}
+    done = copy.run()
+    assert done.returncode == 0, done.stdout
+    after = {name: run.data.metrics for name, run in runs_of(copy).items()}
+    assert after == before
+
+
+def test_changed_setting_adds_runs_and_keeps_the_old(copy: Workflow) -> None:
+    old = {run.info.run_id for run in runs_of(copy).values()}
+    changed = copy.changed(models={"mlp": {"hidden": [8]}})
+    rules = changed.jobs()
+    assert "train_network" in rules
+    assert not rules & {"simulate_cohort", "preprocess_counts", "train_baseline", "describe_data"}
+    done = changed.run()
+    assert done.returncode == 0, done.stdout
+    client = client_of(copy)
+    (experiment,) = client.search_experiments(filter_string="name = 'smaller-world'")
+    runs = client.search_runs([experiment.experiment_id])
+    new = [run for run in runs if run.info.run_id not in old]
+    assert old <= {run.info.run_id for run in runs}
+    # Two trainings and the new summary; the baselines are the runs that they were.
+    assert sorted(run.data.params.get("model.hidden", "") for run in new)[-2:] == ["[8]", "[8]"]
+    assert len(new) == 3
+
+
+def test_embedded_store_lies_beside_the_results(finished: Workflow, tmp_path: Path) -> None:
+    assert (finished.folder / "results/mlflow/mlflow.db").is_file()
+    assert not (finished.folder / "mlruns").exists()
+    assert not (finished.folder / "mlflow.db").exists()
