@@ -23,6 +23,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Works for a file and for a folder. The temporary name keeps the suffix, because libraries
     choose a format by it.
+
+    Raises
+    ------
+    UserError
+        If `path` is a folder that holds anything that the new one does not: a mistyped output must
+        not cost a folder of results.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,11 +36,22 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         if path.is_dir():
+            _refuse_loss(path, temporary)
             shutil.rmtree(path)
         os.replace(temporary, path)
     except BaseException:
         _remove(temporary)
         raise
+
+
+def _refuse_loss(old: Path, new: Path) -> None:
+    if not new.is_dir():
+        raise UserError(f"{old}: is a folder; give the name of a file")
+    lost = {item.name for item in old.iterdir()} - {item.name for item in new.iterdir()}
+    if lost:
+        raise UserError(
+            f"{old}: is a folder that holds other files, e.g. '{min(lost)}'; choose another name"
+        )
 
 
 def _remove(path: Path) -> None:
@@ -97,7 +114,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
     with atomic_path(path) as temporary:
         # save_file would write a file that only its owner can read.
-        temporary.write_bytes(save({k: np.ascontiguousarray(arrays[k]) for k in sorted(arrays)}))
+        temporary.write_bytes(save({k: np.asarray(arrays[k], order="C") for k in sorted(arrays)}))
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:

@@ -56,7 +56,8 @@ def test_smaller_world_is_valid(project: Path) -> None:
         ("datasets/tumours/n_sampels", 5, ["datasets.tumours.n_sampels", "'n_samples'"]),
         ("models/mlp/hiden", [3], ["models.mlp.hiden", "did you mean 'hidden'"]),
         ("datasets/tumours/simulator", {"purity_c": 1}, ["simulator.purity_c", "did you mean"]),
-        ("datasets/tumours/n_samples", "100", ["datasets.tumours.n_samples", "integer", '"100"']),
+        ("datasets/tumours/n_samples", "many", ["datasets.tumours.n_samples", "integer", "many"]),
+        ("models/mlp/hidden", ["a"], ["models.mlp.hidden", "integer", "a"]),
         ("datasets/tumours/n_samples", -3, ["datasets.tumours.n_samples", "-3"]),
         ("datasets/tumours/n_genes", 0, ["datasets.tumours.n_genes", "found 0"]),
         ("datasets/tumours/scenario", "nonlinaer", ["did you mean 'nonlinear'"]),
@@ -89,6 +90,18 @@ def test_mistakes_are_named(path: str, value: object, words: list[str]) -> None:
         assert word in text
     assert "pydantic" not in text
     assert "Traceback" not in text
+
+
+def test_numbers_typed_on_the_command_line_are_numbers() -> None:
+    config = changed("split/test_fraction", "0.3")
+    config["models"]["mlp"]["hidden"] = ["64", "8"]
+    config["experiment"] = {"seeds": ["3"]}
+    config["models"]["mlp"]["batch_norm"] = "true"
+    parsed = parse_config(config)
+    assert parsed.split.test_fraction == 0.3
+    assert parsed.models["mlp"].hidden == [64, 8]
+    assert parsed.models["mlp"].batch_norm is True
+    assert parsed.experiment.seeds == [3]
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -67,14 +67,14 @@ def as_json(section):
     return json.dumps(section.settings(), sort_keys=True)
 
 
-def dataset_params(wildcards):
-    return as_json(CONFIG.datasets[wildcards.dataset])
+def cohort_params(wildcards):
+    return as_json(CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort))
 
 
 def training_params(wildcards):
     """Give every setting that a run depends on, by section."""
     sections = {
-        "dataset": CONFIG.datasets[wildcards.dataset],
+        "dataset": CONFIG.datasets[wildcards.dataset].of_cohort("cohort"),
         "split": CONFIG.split,
         "preprocess": CONFIG.preprocess,
         "model": CONFIG.models[wildcards.model],
@@ -103,3 +103,8 @@ def memory(base, copies=0):
 def run_files(*names):
     """Give these files of every run."""
     return expand("{run}/{name}", run=RUNS, name=names)
+
+
+def run_folders(wildcards, input):
+    """Give the folders of the runs that a rule takes, wherever a module's prefix put them."""
+    return [os.path.dirname(path) for path in input.evaluations]

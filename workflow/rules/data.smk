@@ -16,7 +16,7 @@ rule simulate_cohort:
         mem_mb=memory(800),
         runtime=20,
     params:
-        settings=dataset_params,
+        settings=cohort_params,
         code=code_digest("simulate"),
     shell:
         "python -m exprlab simulate --cohort {wildcards.cohort} --counts {output.counts}"

@@ -93,7 +93,8 @@ rule plot_run:
 
 rule compare_models:
     input:
-        run_files("evaluation.json", "predictions.parquet"),
+        evaluations=run_files("evaluation.json"),
+        predictions=run_files("predictions.parquet"),
     output:
         "results/report/comparison.json",
     log:
@@ -107,7 +108,7 @@ rule compare_models:
         mem_mb=1000,
         runtime=10,
     params:
-        runs=RUNS,
+        runs=run_folders,
         settings=as_json(CONFIG.evaluation),
         code=code_digest("compare"),
     shell:

@@ -29,8 +29,9 @@ rule write_report:
         mem_mb=1000,
         runtime=10,
     params:
+        results=subpath(input.comparison, ancestor=2),
         settings=as_json(CONFIG),
         code=code_digest("report"),
     shell:
-        "python -m exprlab report --comparison {input.comparison} --results results"
+        "python -m exprlab report --comparison {input.comparison} --results {params.results}"
         " --output {output} --params {params.settings:q} > {log} 2>&1"

@@ -4,6 +4,7 @@
 rule publish_runs:
     input:
         run_files(*RUN_FILES),
+        evaluations=run_files("evaluation.json"),
         comparison="results/report/comparison.json",
         report="results/report/report.html",
     output:
@@ -21,14 +22,15 @@ rule publish_runs:
         mem_mb=1500,
         runtime=30,
     params:
-        runs=RUNS,
+        runs=run_folders,
+        folder=subpath(output.receipt, parent=True),
         experiment=CONFIG.experiment.name,
         uri=f"--uri {MLFLOW_URI}" if MLFLOW_URI else "",
         code=code_digest("publish"),
     shell:
         "python -m exprlab publish --runs {params.runs} --comparison {input.comparison}"
         " --report {input.report} --experiment {params.experiment} {params.uri}"
-        " --store results/mlflow --receipt {output.receipt} > {log} 2>&1"
+        " --store {params.folder} --receipt {output.receipt} > {log} 2>&1"
 
 
 onerror:

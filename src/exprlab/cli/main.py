@@ -60,16 +60,27 @@ def _run(name: str, arguments: list[str]) -> int:
     _limit_threads(getattr(parsed, "threads", 1))
     try:
         module.run(parsed)
+        # What cannot be written is told here, not by Python when it ends.
+        sys.stdout.flush()
     except UserError as error:
         print("\n".join(f"error: {line}" for line in str(error).split("\n")), file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: {error.filename or name}: {error.strerror or error}", file=sys.stderr)
+        _drop_unwritten()
         return 1
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _drop_unwritten() -> None:
+    """Let Python end without trying again what standard output has just refused."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _limit_threads(threads: int) -> None:
@@ -89,7 +100,7 @@ def _help() -> str:
             "usage: exprlab [--version] COMMAND ...",
             "",
             "Reproducible deep-learning experiments on gene expression.",
-            "Each rule of the workflow is one of these commands; `exprlab COMMAND --help` tells more.",
+            "Each rule of the workflow is one of these; `exprlab COMMAND --help` tells more.",
             "",
             *lines,
         ]

@@ -25,9 +25,8 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.data.simulate import NEW_COHORT, TRAINING_COHORT, Simulator, samples_table
 
     settings = load_settings(SimulatedDataset, args.params)
-    is_new = args.cohort == "new_samples"
-    cohort = NEW_COHORT if is_new else TRAINING_COHORT
-    n_samples = settings.n_new_samples if is_new else settings.n_samples
+    cohort = NEW_COHORT if args.cohort == "new_samples" else TRAINING_COHORT
+    n_samples = settings.n_samples
     simulator = Simulator(settings.simulator_config(), settings.n_genes, settings.seed)
     design = simulator.design(cohort, n_samples)
     truth = simulator.truth(design)

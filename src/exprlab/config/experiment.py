@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
 from pydantic import ValidationError, model_validator
 
 from exprlab.config.explain import explain
@@ -78,8 +80,31 @@ def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
     """
     try:
         return Config.model_validate(dict(values))
+    except ValidationError as first:
+        typed = _type_command_line(values, first)
+    try:
+        return Config.model_validate(typed)
     except ValidationError as error:
         raise UserError("\n".join(f"{source}: {line}" for line in explain(error))) from None
+
+
+def _type_command_line(values: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
+    """Return the values with text read as YAML where a number or a truth value is due.
+
+    Snakemake passes what stands inside ``--config split='{test_fraction: 0.3}'`` as text.
+    """
+    typed = copy.deepcopy(dict(values))
+    for item in error.errors():
+        if item["type"] in ("int_type", "float_type", "bool_type") and isinstance(
+            item["input"], str
+        ):
+            *parents, last = item["loc"]
+            node: Any = typed
+            for key in parents:
+                # Pydantic's location also names the kind of a model, which is no key of its own.
+                node = node[key] if isinstance(node, list) or key in node else node
+            node[last] = yaml.safe_load(item["input"])
+    return typed
 
 
 def load_settings(section: type[Section], text: str) -> Any:

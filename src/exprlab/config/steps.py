@@ -29,6 +29,15 @@ class SimulatedDataset(Section):
         """Return the scenario's parameters with this data set's own on top."""
         return SimulatorConfig(**{**SCENARIOS[self.scenario][2], **self.simulator})
 
+    def of_cohort(self, cohort: str) -> SimulatedDataset:
+        """Return the settings that decide a cohort: 'cohort' (to train on) or 'new_samples'.
+
+        The size of the other cohort is left at its default, so that changing it reruns nothing.
+        """
+        size = self.n_samples if cohort == "cohort" else self.n_new_samples
+        kept = self.settings() | {"n_samples": size}
+        return SimulatedDataset(**{k: v for k, v in kept.items() if k != "n_new_samples"})
+
     @field_validator("simulator")
     @classmethod
     def _check_simulator(cls, values: dict) -> dict:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from exprlab.data.formats import CountsFile
+from exprlab.data.formats import CountsFile, NotCounts, as_counts
 from exprlab.errors import UserError, did_you_mean
 from exprlab.keys import BATCH, CLASSES, LABEL, MISSING_COUNT, PATIENT
 
@@ -47,6 +47,7 @@ def check_counts(counts: CountsFile, needs_labels: bool = True) -> dict[str, Any
     _check_ids(counts.genes.index, "gene", found)
     if needs_labels:
         _check_labels(counts.samples, found)
+        _check_patients(counts.samples, found)
     _check_values(counts, found)
     if found.errors:
         raise UserError("\n".join(f"{counts.path}: {line}" for line in found.errors))
@@ -66,50 +67,51 @@ def _check_labels(samples: pd.DataFrame, found: _Findings) -> None:
         hint = did_you_mean(LABEL, samples.columns)
         found.errors.append(f"the sample table has no column '{LABEL}'{hint}")
         return
-    for row, (sample, label) in enumerate(samples[LABEL].items(), start=1):
-        if label not in CLASSES:
-            found.errors.append(
-                f"row {row} (sample '{sample}'), column '{LABEL}': found {label!r}; "
-                f"allowed: {', '.join(CLASSES)}{did_you_mean(label, CLASSES)}"
-            )
-            break
-    for name, n in samples[LABEL].value_counts(sort=False).items():
-        if n < FEW_SAMPLES:
+    labels = samples[LABEL]
+    for row in np.flatnonzero(~labels.isin(CLASSES))[:1]:
+        label = labels.iloc[row]
+        found.errors.append(
+            f"row {row + 1} (sample '{samples.index[row]}'), column '{LABEL}': found {label!r}; "
+            f"allowed: {', '.join(CLASSES)}{did_you_mean(label, CLASSES)}"
+        )
+    for name in CLASSES:
+        n = int((labels == name).sum())
+        if n == 0:
+            found.errors.append(f"no sample of class '{name}'; a classifier needs two classes")
+        elif n < FEW_SAMPLES:
             found.warnings.append(f"Class '{name}' has only {n} samples; expect wide intervals.")
+
+
+def _check_patients(samples: pd.DataFrame, found: _Findings) -> None:
+    """Without its patient, a sample could land in another split than the patient's others."""
+    if PATIENT in samples and samples[PATIENT].isna().any():
+        row = int(np.argmax(samples[PATIENT].isna()))
+        found.errors.append(
+            f"row {row + 1} (sample '{samples.index[row]}'), column '{PATIENT}': is empty; name "
+            "the patient of every sample, or remove the column if each has its own"
+        )
 
 
 def _check_values(counts: CountsFile, found: _Findings) -> None:
     empty, missing = [], 0
-    for start, block in counts.blocks():
-        if not np.issubdtype(block.dtype, np.integer):
-            bad = ~np.isfinite(block) | (block != np.round(block))
-            if bad.any():
-                _point_at(counts, start, block, bad, "is not a whole number", found)
-                return
-        bad = block < MISSING_COUNT
-        if bad.any():
-            _point_at(counts, start, block, bad, "is negative", found)
+    for start, stored in counts.stored_blocks():
+        ids = counts.samples.index[start : start + len(stored)]
+        try:
+            block = as_counts(stored, ids, counts.genes.index, first_row=start)
+        except NotCounts as error:
+            found.errors.append(str(error))
             return
         missing += int((block == MISSING_COUNT).sum())
-        empty += [start + int(i) for i in np.flatnonzero((block > 0).sum(axis=1) == 0)]
+        empty += [start + int(i) for i in np.flatnonzero(~(block > 0).any(axis=1))]
     for row in empty[:3]:
         found.errors.append(
             f"row {row + 1} (sample '{counts.samples.index[row]}') has no reads at all; remove it"
         )
+    if len(empty) > 3:
+        found.errors.append(f"{len(empty) - 3} more samples have no reads at all")
     if missing:
         share = missing / (counts.shape[0] * counts.shape[1])
         found.warnings.append(f"{missing:,} counts ({share:.1%}) are missing.")
-
-
-def _point_at(
-    counts: CountsFile, start: int, block: np.ndarray, bad: np.ndarray, why: str, found: _Findings
-) -> None:
-    row, column = (int(i) for i in np.argwhere(bad)[0])
-    found.errors.append(
-        f"row {start + row + 1} (sample '{counts.samples.index[start + row]}'), "
-        f"column {column + 1} (gene '{counts.genes.index[column]}'): {block[row, column]} {why}; "
-        f"raw counts are whole numbers from 0 on ({MISSING_COUNT} = missing)"
-    )
 
 
 def _summary(counts: CountsFile, warnings: list[str]) -> dict[str, Any]:

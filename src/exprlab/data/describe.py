@@ -9,7 +9,6 @@ from scipy.linalg import eigh
 
 from exprlab.data.formats import CountsFile
 from exprlab.keys import BATCH, LABEL, SAMPLE_ID
-from exprlab.preprocess.size_factors import library_sizes
 
 # Components of this many most variable genes; a picture needs no more.
 PCA_GENES = 2000
@@ -34,7 +33,7 @@ def describe_counts(counts: CountsFile) -> dict[str, Any]:
     genes = _most_variable(counts)
     sizes, zeros, raw, log = [], [], [], []
     for _, block in counts.blocks():
-        sizes.append(library_sizes(block))
+        sizes.append(_library_sizes(block))
         zeros.append((block == 0).mean(axis=1))
         raw.append(np.maximum(block[:, genes], 0).astype(np.float64))
         log.append(_log_cpm(block)[:, genes])
@@ -51,8 +50,12 @@ def describe_counts(counts: CountsFile) -> dict[str, Any]:
     }
 
 
+def _library_sizes(block: np.ndarray) -> np.ndarray:
+    return np.maximum(block, 0).sum(axis=1, dtype=np.int64)
+
+
 def _log_cpm(block: np.ndarray) -> np.ndarray:
-    per_million = 1e6 / np.maximum(library_sizes(block), 1)
+    per_million = 1e6 / np.maximum(_library_sizes(block), 1)
     return np.log1p(np.maximum(block, 0) * per_million[:, None])
 
 

@@ -13,7 +13,7 @@ from anndata.io import read_elem, write_elem
 
 from exprlab.errors import UserError
 from exprlab.files import atomic_path
-from exprlab.keys import GENE_ID, SAMPLE_ID
+from exprlab.keys import GENE_ID, MISSING_COUNT, SAMPLE_ID
 
 COUNTS = "layers/counts"
 # Rows of one HDF5 chunk: a block of samples is then one contiguous read.
@@ -35,7 +35,9 @@ def write_counts(
     samples, genes
         Tables of the rows and columns; their indices are the ids.
     blocks
-        Pairs of first row and int32 counts of shape (n_rows, n_genes), missing entries -1.
+        Pairs of first row and int32 counts of shape (n_rows, n_genes), missing entries -1, from the
+        first row to the last. How many rows a block has changes no byte of the file; whole chunks
+        are written fastest.
     """
     shape = (len(samples), len(genes))
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
@@ -49,8 +51,14 @@ def write_counts(
             compression="lzf",
         )
         counts.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        written = 0
         for start, block in blocks:
+            if start != written or start + len(block) > shape[0]:
+                raise ValueError(f"expected row {written} of {shape[0]}, found {start}")
             counts[start : start + len(block)] = block
+            written += len(block)
+        if written < shape[0]:
+            raise ValueError(f"expected {shape[0]} rows, found {written}")
 
 
 def write_tables(
@@ -95,14 +103,80 @@ class CountsFile:
         self.samples: pd.DataFrame = read_elem(file["obs"])
         self.genes: pd.DataFrame = read_elem(file["var"])
         self.shape: tuple[int, int] = self._counts.shape
+        if (len(self.samples), len(self.genes)) != self.shape:
+            raise ValueError(
+                f"counts of shape {self.shape} for {len(self.samples)} samples and "
+                f"{len(self.genes)} genes"
+            )
 
     def blocks(self, rows: int = 256) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, counts of shape (<= rows, n_genes)) from the first sample to the last."""
+        """Yield (first row, int32 counts of shape (<= rows, n_genes)), first sample to last.
+
+        Raises
+        ------
+        UserError
+            At the first value that is no count, or where the file is damaged.
+        """
+        for start, block in self.stored_blocks(rows):
+            ids = self.samples.index[start : start + len(block)]
+            try:
+                counts = as_counts(block, ids, self.genes.index, first_row=start)
+            except NotCounts as error:
+                raise UserError(f"{self.path}: {error}") from None
+            yield start, counts
+
+    def stored_blocks(self, rows: int = 256) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield blocks as `blocks` does, of the values and the type that the file holds."""
         for start in range(0, self.shape[0], rows):
             try:
-                yield start, self._counts[start : start + rows]
+                block = self._counts[start : start + rows]
             except OSError as error:
                 raise _unreadable(self.path, error) from None
+            yield start, block
+
+
+class NotCounts(UserError):
+    """A value that is no count, told by row and column."""
+
+
+def as_counts(
+    values: np.ndarray, sample_ids: pd.Index, gene_ids: pd.Index, first_row: int = 0
+) -> np.ndarray:
+    """Return numbers of any type as int32 counts, missing entries -1.
+
+    Parameters
+    ----------
+    values
+        Shape (n_samples, n_genes).
+    sample_ids, gene_ids
+        Names of the rows and columns, for the message.
+    first_row
+        Number of the first row in the whole table, for the message.
+
+    Raises
+    ------
+    NotCounts
+        Where a value is not whole, below -1, or too large.
+    """
+    for is_bad, why in (
+        (_not_whole(values), "is not a whole number"),
+        (values < MISSING_COUNT, "is negative"),
+        (values >= 2**31, "is larger than any count"),
+    ):
+        if np.any(is_bad):
+            row, column = (int(i) for i in np.argwhere(is_bad)[0])
+            raise NotCounts(
+                f"row {first_row + row + 1} (sample '{sample_ids[row]}'), column {column + 1} "
+                f"(gene '{gene_ids[column]}'): {values[row, column]} {why}; raw counts are whole "
+                f"numbers from 0 on ({MISSING_COUNT} = missing)"
+            )
+    return values.astype(np.int32, copy=False)
+
+
+def _not_whole(values: np.ndarray) -> np.ndarray | bool:
+    if values.dtype.kind in "iu":
+        return False
+    return ~np.isfinite(values) | (values != np.round(values))
 
 
 @contextmanager
@@ -112,7 +186,7 @@ def open_counts(path: str | Path) -> Iterator[CountsFile]:
     Raises
     ------
     UserError
-        If the file is missing, cut off, no HDF5, or has no 2-D counts.
+        If the file is missing, cut off, no HDF5, or has no 2-D table of numbers.
     """
     path = Path(path)
     if not path.is_file():
@@ -124,7 +198,9 @@ def open_counts(path: str | Path) -> Iterator[CountsFile]:
     with file:
         try:
             counts = CountsFile(path, file)
-        except (OSError, KeyError, ValueError) as error:
+        except UserError:
+            raise
+        except Exception as error:  # what h5py and anndata raise depends on where the damage is
             raise _unreadable(path, error) from None
         yield counts
 
@@ -138,11 +214,16 @@ def _counts_of(path: Path, file: h5py.File) -> h5py.Dataset:
             f"{path}: {counts.name} is sparse or not a table; store it as a dense array, e.g. "
             "adata.layers['counts'] = adata.X.toarray()"
         )
+    if counts.dtype.kind not in "iuf":
+        raise UserError(f"{path}: {counts.name} holds no numbers; it needs raw counts")
+    if 0 in counts.shape:
+        raise UserError(f"{path}: is empty: {counts.shape[0]} samples, {counts.shape[1]} genes")
     return counts
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = str(error).partition("\n")[0] or type(error).__name__
     return UserError(
-        f"{path}: cannot be read as .h5ad ({str(error).splitlines()[0]}); the file is damaged or "
-        "cut off: make or copy it again"
+        f"{path}: cannot be read as .h5ad ({reason}); the file is damaged or cut off: make or copy "
+        "it again"
     )

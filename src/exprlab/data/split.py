@@ -15,16 +15,18 @@ from exprlab.keys import LABEL, PATIENT, SPLIT, SPLITS, TEST, TRAIN, VAL
 def split_samples(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.Series:
     """Assign each sample to train, val or test.
 
-    Patients are dealt out at random within strata of patients who have the same numbers of
-    samples of each class, so that every class has its share of each split and no patient is in
-    two of them. Without a patient column every sample is a patient of its own.
+    Patients are dealt out in random order, those with most samples first. Each goes where the
+    classes of its samples are furthest below their share, which for patients of one sample is
+    Sainte-Lague's rule: every class is then within a sample of its share of every split. The
+    order of the rows of `samples` does not matter.
 
     Parameters
     ----------
     samples
-        Table indexed by sample id, with the column `label` and optionally `patient`.
+        Table indexed by sample id, with the column `label` and optionally `patient`; without it
+        every sample is a patient of its own.
     config
-        The fractions; they are met per stratum as closely as whole patients allow.
+        The fractions of val and test.
     seed
         Seed of the deal.
 
@@ -36,37 +38,53 @@ def split_samples(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.S
     Raises
     ------
     UserError
-        If a class has no sample in one of the splits.
+        If a label or patient is missing, or a class has no sample in one of the splits.
     """
-    rng = stream(seed, SPLIT_DEAL)
-    patients = _patients(samples)
-    composition = pd.crosstab(patients, samples[LABEL])
-    side = {}
-    for _, stratum in composition.groupby(list(composition.columns), sort=True):
-        ids = rng.permutation(stratum.index.to_numpy())
-        side.update(zip(ids, _deal(len(ids), config, rng), strict=True))
-    result = patients.map(side).rename(SPLIT)
-    _check_classes(samples[LABEL], result)
+    _check_complete(samples)
+    patients = samples[PATIENT].astype(str) if PATIENT in samples else samples.index.to_series()
+    composition = pd.crosstab(patients, samples[LABEL].astype(str))
+    if len(composition.columns) < 2:
+        raise UserError(
+            f"split: only the class '{composition.columns[0]}' occurs; a classifier needs two"
+        )
+    side = _deal(composition.to_numpy(), config, stream(seed, SPLIT_DEAL))
+    result = patients.map(dict(zip(composition.index, side, strict=True))).rename(SPLIT)
+    _check_classes(samples[LABEL].astype(str), result)
     return result
 
 
-def _patients(samples: pd.DataFrame) -> pd.Series:
-    if PATIENT in samples:
-        return samples[PATIENT].astype(str)
-    return pd.Series(samples.index.astype(str), index=samples.index)
+def _check_complete(samples: pd.DataFrame) -> None:
+    if LABEL not in samples:
+        raise UserError(f"split: the sample table has no column '{LABEL}'")
+    for column in {LABEL, PATIENT} & set(samples):
+        empty = samples.index[samples[column].isna()]
+        if len(empty):
+            raise UserError(f"split: sample '{empty[0]}' has no {column}")
 
 
-def _deal(n: int, config: SplitConfig, rng: np.random.Generator) -> list[str]:
-    """Give the splits of n shuffled patients; a fraction of a patient is decided by lot."""
-    wanted = {TEST: n * config.test_fraction, VAL: n * config.val_fraction}
-    counts = {name: int(w) + int(rng.random() < w - int(w)) for name, w in wanted.items()}
-    # A stratum of three patients or more has at least one in each split.
-    if n >= len(SPLITS):
-        counts = {name: max(1, count) for name, count in counts.items()}
-    n_test, n_val = counts[TEST], min(counts[VAL], n - counts[TEST])
-    if n_test + n_val >= n and n > 1:
-        n_test, n_val = (n_test - 1, n_val) if n_test > n_val else (n_test, max(n_val - 1, 0))
-    return [TEST] * n_test + [VAL] * n_val + [TRAIN] * (n - n_test - n_val)
+def _deal(composition: np.ndarray, config: SplitConfig, rng: np.random.Generator) -> list[str]:
+    """Return the split of each patient, given its samples of each class (n_patients, n_classes)."""
+    fractions = {TRAIN: 1 - config.val_fraction - config.test_fraction}
+    fractions |= {VAL: config.val_fraction, TEST: config.test_fraction}
+    share = np.array([fractions[name] for name in SPLITS])
+    wanted = share[:, None] * composition.sum(axis=0)
+    have = np.zeros_like(wanted)
+    left = (composition > 0).sum(axis=0)
+    order = rng.permutation(len(composition))
+    order = order[np.argsort(-composition[order].sum(axis=1), kind="stable")]
+    side = [""] * len(composition)
+    for patient in order:
+        new = composition[patient]
+        # What the sum of squared distances from the wanted numbers, relative to them, grows by.
+        cost = ((2 * (have - wanted) + new) * new / wanted).sum(axis=1)
+        # A class with no more patients left than splits without it must fill one of these.
+        urgent = (new > 0) & (left <= (have == 0).sum(axis=0))
+        filled = ((have == 0) & urgent).sum(axis=1)
+        chosen = np.lexsort((cost, -filled))[0]
+        have[chosen] += new
+        left -= new > 0
+        side[patient] = SPLITS[chosen]
+    return side
 
 
 def _check_classes(labels: pd.Series, side: pd.Series) -> None:
@@ -76,10 +94,6 @@ def _check_classes(labels: pd.Series, side: pd.Series) -> None:
             if row[name] == 0:
                 raise UserError(
                     f"split: class '{label}' has {int(row.sum())} samples and none of them fell "
-                    f"into {name}; give it more samples or change split.val_fraction and "
-                    "split.test_fraction"
+                    f"into {name}; whole patients stay together, so give it more patients or "
+                    "change split.val_fraction and split.test_fraction"
                 )
-    if len(table) < 2:
-        raise UserError(
-            f"split: only the class '{table.index[0]}' occurs; a classifier needs two classes"
-        )

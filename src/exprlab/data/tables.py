@@ -51,7 +51,9 @@ def read_split(path: Path, samples: pd.DataFrame) -> pd.Series:
         If the table is damaged or does not name every sample once.
     """
     try:
-        split = pd.read_csv(path, sep="\t", dtype=str, index_col=SAMPLE_ID)[SPLIT]
+        # "NA" and "null" are names that samples may have.
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        split = table.set_index(SAMPLE_ID)[SPLIT]
     except (OSError, KeyError, ValueError) as error:
         raise UserError(
             f"{path}: not a table with the columns {SAMPLE_ID} and {SPLIT} ({error})"

@@ -115,17 +115,29 @@ def load_model(folder: str | Path) -> Model:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; --model takes a folder with {MODEL_JSON}")
     values = read_json(folder / MODEL_JSON)
-    tensors = read_arrays(folder / MODEL_WEIGHTS)
-    if values.get("format") != FORMAT:
+    if not isinstance(values, dict) or "format" not in values:
+        raise UserError(f"{folder / MODEL_JSON}: does not describe a model of exprlab")
+    if values["format"] != FORMAT:
         raise UserError(
-            f"{folder / MODEL_JSON}: format {values.get('format')!r}, this exprlab reads {FORMAT}; "
+            f"{folder / MODEL_JSON}: format {values['format']!r}, this exprlab reads {FORMAT}; "
             "use the version that wrote it"
         )
-    if sha256(folder / MODEL_WEIGHTS) != values["weights_sha256"]:
+    tensors = read_arrays(folder / MODEL_WEIGHTS)
+    if sha256(folder / MODEL_WEIGHTS) != values.get("weights_sha256"):
         raise UserError(
             f"{folder / MODEL_WEIGHTS}: is not the file that {MODEL_JSON} was written with; "
             "copy the whole folder again"
         )
+    try:
+        return _model(values, tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{folder / MODEL_JSON}: is damaged ({type(error).__name__}: "
+            f"{str(error).splitlines()[0]}); copy the whole folder again"
+        ) from None
+
+
+def _model(values: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
     return Model(
         kind=values["kind"],
         architecture=values["architecture"],

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from exprlab.data.formats import CountsFile
+from exprlab.data.formats import CountsFile, NotCounts, as_counts
 from exprlab.errors import UserError
 from exprlab.inference.model import Model, load_model
 from exprlab.keys import (
@@ -20,7 +20,10 @@ from exprlab.keys import (
     PROBABILITY,
     SAMPLE_ID,
 )
-from exprlab.preprocess.size_factors import library_sizes
+from exprlab.preprocess.size_factors import UndefinedSizeFactor, library_sizes
+
+# MLflow's models load and predict through this module alone.
+__all__ = ["Predictor", "load_model", "predict_file", "predict_frame"]
 
 # A sample may lack this share of the model's genes; they are set to the training mean.
 MAX_MISSING = 0.1
@@ -41,19 +44,27 @@ class Predictor:
     Raises
     ------
     UserError
-        If too many of the model's genes are missing.
+        If too many of the model's genes are missing, or one of them occurs twice.
     """
 
     def __init__(self, model: Model, genes: list[str]) -> None:
         self._model = model
         self._logits = model.logit_function()
-        position = {gene: i for i, gene in enumerate(genes)}
-        self._columns = np.array([position.get(gene, -1) for gene in model.preprocessor.genes])
-        missing = [g for g in model.preprocessor.genes if g not in position]
-        self._n_missing = len(missing)
-        if len(missing) > MAX_MISSING * len(model.preprocessor.genes):
+        wanted = model.preprocessor.genes
+        columns = pd.Index(genes)
+        twice = sorted(set(columns[columns.duplicated()]) & set(wanted))
+        if twice:
             raise UserError(
-                f"{len(missing):,} of the model's {len(model.preprocessor.genes):,} genes are "
+                f"{len(twice):,} of the model's genes occur more than once in the counts, e.g. "
+                f"'{twice[0]}'; keep one column of each"
+            )
+        position = {gene: i for i, gene in enumerate(genes)}
+        self._columns = np.array([position.get(gene, -1) for gene in wanted])
+        missing = [gene for gene in wanted if gene not in position]
+        self._n_missing = len(missing)
+        if len(missing) > MAX_MISSING * len(wanted):
+            raise UserError(
+                f"{len(missing):,} of the model's {len(wanted):,} genes are "
                 f"missing, e.g. {', '.join(missing[:5])}; at most {MAX_MISSING:.0%} may be. The "
                 f"counts have {len(genes):,} genes such as {', '.join(genes[:3])}: are the ids of "
                 "the same kind?"
@@ -74,19 +85,27 @@ class Predictor:
         pandas.DataFrame
             Columns logit, probability, calibrated_probability, prediction and flags, indexed by
             sample id.
+
+        Raises
+        ------
+        UserError
+            If a sample is too shallow for a size factor.
         """
         model = self._model
         used = counts[:, self._columns]
         used[:, self._columns < 0] = MISSING_COUNT
-        size = library_sizes(counts)
-        logit = self._logits(model.preprocessor.transform(used, size)).astype(np.float64)
+        try:
+            features = model.preprocessor.transform(used)
+        except UndefinedSizeFactor as error:
+            raise error.named(sample_ids) from None
+        logit = self._logits(features).astype(np.float64)
         calibrated = expit(logit / model.temperature)
         table = {
             LOGIT: logit,
             PROBABILITY: expit(logit),
             CALIBRATED: calibrated,
             PREDICTION: np.array(model.classes)[(calibrated >= model.threshold).astype(int)],
-            FLAGS: self._flags(size),
+            FLAGS: self._flags(library_sizes(used)),
         }
         return pd.DataFrame(table, index=pd.Index(sample_ids, name=SAMPLE_ID))
 
@@ -110,9 +129,25 @@ def predict_file(model: Model, counts: CountsFile, rows: int = 256) -> Iterator[
 
 
 def predict_frame(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
-    """Predict a table of raw counts: samples in rows, genes in columns, ids as its labels."""
-    counts = np.asarray(frame)
-    if not np.issubdtype(counts.dtype, np.number) or not (counts == np.round(counts)).all():
-        raise UserError("the table must hold raw counts: whole numbers, no text, no missing cells")
+    """Predict a table of raw counts: samples in rows, genes in columns, ids as its labels.
+
+    Raises
+    ------
+    UserError
+        If a cell holds no count, or the genes do not fit the model.
+    """
     predictor = Predictor(model, [str(gene) for gene in frame.columns])
-    return predictor.predict(frame.index, counts.astype(np.int32))
+    for gene, kind in zip(frame.columns, frame.dtypes, strict=True):
+        if not pd.api.types.is_numeric_dtype(kind):
+            raise UserError(
+                f"the table: column '{gene}' holds no numbers; raw counts are whole numbers from "
+                f"0 on ({MISSING_COUNT} = missing)"
+            )
+    values = frame.to_numpy()
+    if values.dtype == object:  # columns of pandas' own number types
+        values = frame.to_numpy(np.float64, na_value=np.nan)
+    try:
+        counts = as_counts(values, frame.index, frame.columns)
+    except NotCounts as error:
+        raise UserError(f"the table: {error}") from None
+    return predictor.predict(frame.index, counts)

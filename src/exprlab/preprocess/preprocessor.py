@@ -7,7 +7,7 @@ so that validation, test and new samples cannot influence their own inputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,10 @@ class Preprocessor:
     mean, sd
         Of the log counts of each feature over the training samples (n_features,).
     library_size
-        Mean reads per training sample.
+        Mean reads of these genes per training sample.
     library_range
-        Least and most reads of a training sample.
+        Least and most reads of these genes in a training sample. Other genes never count, so that
+        a sample's inputs are the same whatever else was measured beside them.
     """
 
     config: PreprocessConfig
@@ -57,31 +58,36 @@ class Preprocessor:
         """Ids of the genes that become features."""
         return [gene for gene, kept in zip(self.genes, self.keep, strict=True) if kept]
 
-    def log_counts(self, counts: np.ndarray, library_size: np.ndarray) -> np.ndarray:
+    def log_counts(self, counts: np.ndarray) -> np.ndarray:
         """Return log1p of counts per million at equal depth, NaN where missing.
 
         Parameters
         ----------
         counts
-            Of `genes`, shape (n_samples, n_used).
-        library_size
-            Reads of each sample over all its genes, shape (n_samples,).
+            Of `genes`, shape (n_samples, n_used), missing entries -1.
 
         Returns
         -------
         numpy.ndarray
             float32 of shape (n_samples, n_features), natural logarithm.
         """
-        return _log_counts(
-            counts, library_size, self.keep, self.reference, self.library_size, self.config
-        )
+        if self.config.size_factors == "median_of_ratios":
+            depth = median_of_ratios(counts, self.reference) * self.library_size
+        else:
+            depth = library_sizes(counts)
+        per_million = (1e6 / np.maximum(depth, 1)).astype(np.float32)
+        kept = counts[:, self.keep]
+        values = np.log1p(np.maximum(kept, 0).astype(np.float32) * per_million[:, None])
+        if (kept == MISSING_COUNT).any():
+            values[kept == MISSING_COUNT] = np.nan
+        return values
 
-    def transform(self, counts: np.ndarray, library_size: np.ndarray) -> np.ndarray:
+    def transform(self, counts: np.ndarray) -> np.ndarray:
         """Return the network's inputs: log counts, centred, scaled and clipped.
 
         Shapes as in `log_counts`. A missing entry becomes 0, the training mean.
         """
-        scaled = (self.log_counts(counts, library_size) - self.mean) / self.sd
+        scaled = (self.log_counts(counts) - self.mean) / self.sd
         np.clip(scaled, -self.config.clip, self.config.clip, out=scaled)
         return np.nan_to_num(scaled, copy=False, nan=0.0)
 
@@ -131,67 +137,60 @@ def fit_preprocessor(blocks: Blocks, genes: list[str], config: PreprocessConfig)
     UserError
         If no gene passes the filter, or the size factors cannot be computed.
     """
-    seen, reference, sizes = _first_pass(blocks, len(genes), config)
-    keep = seen >= config.min_fraction * len(sizes)
+    seen, reference, totals, n_samples = _first_pass(blocks, len(genes), config)
+    # 7 of 100 samples are 7%, although 0.07 * 100 is a little more than 7.
+    keep = seen >= config.min_fraction * n_samples * (1 - 1e-9)
     if not keep.any():
         raise UserError(
             f"preprocess: no gene has {config.min_count} reads in {config.min_fraction:.0%} of "
             "the training samples; lower preprocess.min_count or preprocess.min_fraction"
         )
     used = keep | (reference > 0)
-    keep, reference, library_size = keep[used], reference[used], float(sizes.mean())
-    mean, sd = _moments(
-        _log_counts(block[:, used], library_sizes(block), keep, reference, library_size, config)
-        for block in blocks()
-    )
-    # A gene that is constant in training carries nothing; scaling it by 1 keeps it at 0.
-    sd = np.where(sd > 1e-6, sd, 1.0)
-    return Preprocessor(
+    unscaled = Preprocessor(
         config=config,
         genes=[gene for gene, use in zip(genes, used, strict=True) if use],
-        reference=reference,
-        keep=keep,
+        reference=reference[used],
+        keep=keep[used],
+        mean=np.zeros(keep.sum(), dtype=np.float32),
+        sd=np.ones(keep.sum(), dtype=np.float32),
+        library_size=float(totals[used].sum() / n_samples),
+        library_range=(0, 0),
+    )
+    sizes: list[np.ndarray] = []
+
+    def log_counts() -> Iterator[np.ndarray]:
+        for block in blocks():
+            counts = block[:, used]
+            sizes.append(library_sizes(counts))
+            yield unscaled.log_counts(counts)
+
+    mean, sd = _moments(log_counts())
+    return replace(
+        unscaled,
         mean=mean.astype(np.float32),
-        sd=sd.astype(np.float32),
-        library_size=library_size,
-        library_range=(int(sizes.min()), int(sizes.max())),
+        # A gene that is constant in training carries nothing; scaling it by 1 keeps it at 0.
+        sd=np.where(sd > 1e-6, sd, 1.0).astype(np.float32),
+        library_range=(int(np.concatenate(sizes).min()), int(np.concatenate(sizes).max())),
     )
 
 
 def _first_pass(
     blocks: Blocks, n_genes: int, config: PreprocessConfig
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return in how many samples each gene is seen, the reference, and the library sizes."""
-    seen = np.zeros(n_genes, dtype=np.int64)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return per gene: samples with enough reads, reference, reads; and the number of samples."""
+    seen, totals = np.zeros(n_genes, dtype=np.int64), np.zeros(n_genes, dtype=np.int64)
     mean = GeometricMean(n_genes)
-    sizes = []
+    needs_reference = config.size_factors == "median_of_ratios"
+    n_samples = 0
     for block in blocks():
-        seen += (block >= max(config.min_count, 0)).sum(axis=0)
-        sizes.append(library_sizes(block))
-        if config.size_factors == "median_of_ratios":
+        seen += (block >= config.min_count).sum(axis=0)
+        totals += np.maximum(block, 0).sum(axis=0, dtype=np.int64)
+        n_samples += len(block)
+        if needs_reference:
             mean.add(block)
-    is_used = config.size_factors == "median_of_ratios"
-    return seen, mean.value() if is_used else np.zeros(n_genes), np.concatenate(sizes)
-
-
-def _log_counts(
-    counts: np.ndarray,
-    library_size: np.ndarray,
-    keep: np.ndarray,
-    reference: np.ndarray,
-    typical_size: float,
-    config: PreprocessConfig,
-) -> np.ndarray:
-    if config.size_factors == "median_of_ratios":
-        depth = median_of_ratios(counts, reference) * typical_size
-    else:
-        depth = library_size
-    per_million = (1e6 / np.maximum(depth, 1)).astype(np.float32)
-    kept = counts[:, keep]
-    values = np.log1p(np.maximum(kept, 0).astype(np.float32) * per_million[:, None])
-    if (kept == MISSING_COUNT).any():
-        values[kept == MISSING_COUNT] = np.nan
-    return values
+    if n_samples == 0:
+        raise UserError("preprocess: there are no training samples")
+    return seen, mean.value() if needs_reference else np.zeros(n_genes), totals, n_samples
 
 
 def _moments(blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from exprlab.data.formats import CountsFile
 from exprlab.files import atomic_path
 from exprlab.keys import TRAIN
 from exprlab.preprocess.preprocessor import Preprocessor, fit_preprocessor
-from exprlab.preprocess.size_factors import library_sizes
+from exprlab.preprocess.size_factors import UndefinedSizeFactor
 
 
 def fit_file(counts: CountsFile, split: pd.Series, config: PreprocessConfig) -> Preprocessor:
@@ -37,7 +37,9 @@ def write_features(path: Path, counts: CountsFile, fitted: Preprocessor) -> None
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(np.empty((0, shape[1]), np.float32))
         np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
-        for _, block in counts.blocks():
-            sizes = library_sizes(block)
-            inputs = fitted.transform(block[:, positions], sizes)
+        for start, block in counts.blocks():
+            try:
+                inputs = fitted.transform(block[:, positions])
+            except UndefinedSizeFactor as error:
+                raise error.named(counts.samples.index[start:]) from None
             file.write(np.ascontiguousarray(inputs).data)

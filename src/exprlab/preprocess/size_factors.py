@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from exprlab.errors import UserError
 from exprlab.keys import MISSING_COUNT
+
+
+class UndefinedSizeFactor(UserError):
+    """A sample too shallow for a size factor; `row` is its row in the counts given."""
+
+    def __init__(self, row: int, sample: str, n_genes: int) -> None:
+        self.row, self.n_genes = row, n_genes
+        super().__init__(
+            f"{sample} has no reads in half or more of the {n_genes} reference genes, so its size "
+            "factor is undefined; remove it, or train with preprocess.size_factors: cpm"
+        )
+
+    def named(self, sample_ids: Sequence[str]) -> UndefinedSizeFactor:
+        """Return the same with the sample's name in the message."""
+        return UndefinedSizeFactor(self.row, f"sample '{sample_ids[self.row]}'", self.n_genes)
 
 
 def library_sizes(counts: np.ndarray) -> np.ndarray:
@@ -31,23 +48,22 @@ def median_of_ratios(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
     Raises
     ------
-    UserError
+    UndefinedSizeFactor
         If a sample has no read of half of the reference genes, so that its median is 0.
     """
     used = np.flatnonzero(reference > 0)
     block = counts[:, used]
+    is_missing = block == MISSING_COUNT
     ratios = block / reference[used]
-    if (block == MISSING_COUNT).any():
-        ratios[block == MISSING_COUNT] = np.nan
-        factors = np.nanmedian(ratios, axis=1)
-    else:
-        factors = np.median(ratios, axis=1)
+    # A row without a single known gene has no median; its factor stays 0 and is refused below.
+    partial = is_missing.any(axis=1) & ~is_missing.all(axis=1)
+    factors = np.where(is_missing.all(axis=1), 0.0, np.median(ratios, axis=1))
+    factors[partial] = np.nanmedian(
+        np.where(is_missing[partial], np.nan, ratios[partial]), axis=1
+    )
     if not (factors > 0).all():
-        raise UserError(
-            f"sample {int(np.argmin(factors > 0)) + 1} has no reads in half of the "
-            f"{len(used)} reference genes, so its size factor is undefined; remove it or set "
-            "preprocess.size_factors: cpm"
-        )
+        row = int(np.argmin(factors > 0))
+        raise UndefinedSizeFactor(row, f"sample {row + 1}", len(used))
     return factors
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 from functools import cache
 from importlib import metadata
@@ -24,8 +25,9 @@ def code_digest(command: str) -> str:
     """Return a digest of everything that `exprlab <command>` runs.
 
     It covers the subcommand's module, the modules of exprlab that it imports directly or through
-    others (imports inside functions included), the templates beside them, and the versions of the
-    third-party packages that any of these names. Comments, docstrings and formatting do not count.
+    others (imports inside functions included), the templates beside them, a file beside one of them
+    that it names in a string, and the versions of the third-party packages that any of these
+    imports. Comments, docstrings and formatting do not count.
 
     Parameters
     ----------
@@ -53,7 +55,10 @@ def module_closure(start: Path) -> list[Path]:
             continue
         found.add(path)
         if path.suffix == ".py":
-            todo += [target for name in _read(path)[1] for target in _files_of(name)]
+            text, names = _read(path)
+            todo += [target for name in names for target in _files_of(name)]
+            beside = (path.with_name(name) for name in re.findall(r"'(\w+\.py)'", text))
+            todo += [file for file in beside if file.is_file()]
     return sorted(found)
 
 
