@@ -91,9 +91,9 @@ def test_blocks_change_no_byte(sizes: list[int], tmp_path_factory: pytest.TempPa
 def test_blocks_of_a_chunk_larger_than_the_cache_change_no_byte(tmp_path: Path) -> None:
     """HDF5 writes such a chunk again for each block in it; the file must not show how often."""
     counts = matrix(130, 40_000)
-    files = [write(tmp_path / f"{n}.h5ad", counts, [n]) for n in (130, 64, 25)]
-    assert len({sha256(path) for path in files}) == 1
-    np.testing.assert_array_equal(read(files[2]), counts)
+    files = [write(tmp_path / f"{n}.h5ad", counts, [n]) for n in (130, 50)]
+    assert sha256(files[0]) == sha256(files[1])
+    np.testing.assert_array_equal(read(files[1]), counts)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 150, 1000])
