@@ -49,7 +49,7 @@ def state() -> dict[str, float]:
         matrix_seconds: a product of two 2,000 x 2,000 float64 matrices on one thread, median of
         7; copy_gib_per_second: of 200 MB in memory; load: jobs waiting over the last minute.
     """
-    return {**worker("machine", threads=1), "load": round(os.getloadavg()[0], 2)}
+    return {**worker("machine", 1), "load": round(os.getloadavg()[0], 2)}
 
 
 def _yardstick() -> dict[str, float]:

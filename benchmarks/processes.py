@@ -22,6 +22,8 @@ class Finished:
 
     Attributes
     ----------
+    started
+        Unix time of its start.
     seconds
         Wall time.
     cpu_seconds
@@ -32,6 +34,7 @@ class Finished:
         What it printed, both streams.
     """
 
+    started: float
     seconds: float
     cpu_seconds: float
     peak_mib: float
@@ -64,7 +67,7 @@ def run(
     SystemExit
         If it fails; with the end of its output.
     """
-    start = time.perf_counter()
+    started, start = time.time(), time.perf_counter()
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -87,12 +90,11 @@ def run(
     if process.returncode:
         sys.exit("".join(lines[-40:]) + f"\n{' '.join(command)}: exit code {process.returncode}")
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Finished(
-        seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit, "".join(lines)
-    )
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Finished(started, seconds, cpu_seconds, usage.ru_maxrss / unit, "".join(lines))
 
 
-def worker(module: str, threads: int, **options: Any) -> Any:
+def worker(module: str, n_threads: int, **options: Any) -> Any:
     """Run a module of this folder as a process of its own and return the JSON it prints last."""
     command = [sys.executable, str(HERE / f"{module}.py"), json.dumps(options)]
 
@@ -100,4 +102,4 @@ def worker(module: str, threads: int, **options: Any) -> Any:
         if not line.startswith(("{", "[")):
             say(line.rstrip())
 
-    return json.loads(run(command, env=environment(threads), on_line=show).output.split("\n")[-2])
+    return json.loads(run(command, env=environment(n_threads), on_line=show).output.split("\n")[-2])

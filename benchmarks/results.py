@@ -1,4 +1,4 @@
-"""What a benchmark returns: figures with their bars, tables, and the sentences that explain them."""
+"""What a benchmark returns: figures with bars, tables, and notes that explain them."""
 
 from __future__ import annotations
 

@@ -57,9 +57,10 @@ def run_workflow(folder: Path, cores: int, quick: bool, probes: bool = False) ->
     return run(command, folder, environment(**more), on_line=show)
 
 
-def jobs(folder: Path, quick: bool) -> list[Job]:
+def jobs(quick: bool) -> list[Job]:
     """Return all jobs in an order in which they can run, as a dry run tells them."""
-    output = run([*SNAKEMAKE, "-n", "-p", "--cores", "2", *configs(quick)], folder).output
+    with new_folder() as folder:
+        output = run([*SNAKEMAKE, "-n", "-p", "--cores", "2", *configs(quick)], folder).output
     found, rule = [], ""
     for line in output.splitlines():
         if match := re.match(r"(?:local)?rule (\w+):", line):

@@ -11,11 +11,11 @@ import os
 import sys
 
 # Time within an import belongs to the innermost of these; whatever else they import is theirs.
-OWNERS = frozenset(
-    "exprlab numpy pandas scipy sklearn anndata h5py pyarrow pydantic safetensors matplotlib PIL "
-    "jinja2 torch torchmetrics pytorch_lightning lightning_utilities mlflow sqlalchemy alembic "
-    "filelock yaml".split()
-)
+OWNERS = {
+    *("exprlab", "numpy", "pandas", "scipy", "sklearn", "anndata", "h5py", "pyarrow", "pydantic"),
+    *("safetensors", "matplotlib", "PIL", "jinja2", "torch", "torchmetrics", "pytorch_lightning"),
+    *("lightning_utilities", "mlflow", "sqlalchemy", "alembic", "filelock", "yaml"),
+}
 
 
 def _watch(folder: str) -> None:

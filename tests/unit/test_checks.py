@@ -84,9 +84,7 @@ def test_ids_that_occur_twice(what: str, cohort: Cohort) -> None:
 
 def test_label_column_is_missing(cohort: Cohort) -> None:
     cohort.samples = cohort.samples.rename(columns={"label": "lable"})
-    assert cohort.problems() == [
-        "the sample table has no column 'label'; did you mean 'lable'?"
-    ]
+    assert cohort.problems() == ["the sample table has no column 'label'; did you mean 'lable'?"]
 
 
 @pytest.mark.parametrize(

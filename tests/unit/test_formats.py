@@ -104,7 +104,7 @@ def test_reads_in_blocks_of_any_size(rows: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("given_rows", [N - 1, N + 2])
 def test_wrong_number_of_rows_is_no_file(given_rows: int, tmp_path: Path) -> None:
     counts = np.resize(matrix(), (given_rows, G))
-    with pytest.raises(ValueError, match="expected (150 rows, found 149|row 120 of 150)"):
+    with pytest.raises(ValueError, match=r"expected (150 rows, found 149|row 120 of 150)"):
         write_counts(tmp_path / "a.h5ad", samples(), genes(), blocks(counts, [40]))
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""The packed model: the same numbers wherever it is, and clear words for samples that do not fit."""
+"""The packed model: the same numbers wherever it is, clear words for what does not fit."""
 
 from __future__ import annotations
 
@@ -220,9 +220,7 @@ def test_shallow_sample_is_named(model: Model, new: pd.DataFrame, tmp_path: Path
         (pd.NA, "column 'g02' holds no numbers"),
     ],
 )
-def test_cells_that_are_no_counts_are_refused(
-    value: object, words: str, new: pd.DataFrame
-) -> None:
+def test_cells_that_are_no_counts_are_refused(value: object, words: str, new: pd.DataFrame) -> None:
     model = make("logistic")
     column = [value if i == 3 else 50 for i in range(len(new))]
     with pytest.raises(UserError, match=words):

@@ -60,7 +60,9 @@ def test_median_of_ratios_is_that_of_deseq2() -> None:
     # DESeq2 takes the median of logs; of an even number of genes that is another mean.
     reference = mean.value()
     if (reference > 0).sum() % 2 == 0:
-        counts, reference = (np.delete(a, np.argmax(reference > 0), -1) for a in (counts, reference))
+        counts, reference = (
+            np.delete(a, np.argmax(reference > 0), -1) for a in (counts, reference)
+        )
     factors = median_of_ratios(counts, reference)
     np.testing.assert_allclose(factors, deseq2_size_factors(counts), rtol=1e-12)
 
@@ -93,7 +95,9 @@ def test_library_size_leaves_missing_entries_out() -> None:
 def test_features_are_standardised_log_counts(method: str) -> None:
     counts = draw()
     fitted = fit(counts, size_factors=method, clip=100.0)
-    assert fitted.features == [gene for gene, n in zip(GENES, (counts >= 10).sum(0), strict=True) if n >= 3]
+    assert fitted.features == [
+        gene for gene, n in zip(GENES, (counts >= 10).sum(0), strict=True) if n >= 3
+    ]
     reads = used(fitted, counts)
     depth = reads.sum(axis=1)
     if method == "median_of_ratios":

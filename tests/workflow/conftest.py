@@ -28,8 +28,9 @@ class Workflow:
     def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
         """Start Snakemake and return its process."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
-        command += ["--cores", "2", "--configfile", str(PROJECT / "config/config.yaml")]
-        command += [str(self.config), *arguments]
+        # --configfile takes every word up to the next option.
+        command += ["--configfile", str(PROJECT / "config/config.yaml"), str(self.config)]
+        command += ["--cores", "2", *arguments]
         return subprocess.Popen(
             command,
             cwd=self.folder,

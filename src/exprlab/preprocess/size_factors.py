@@ -58,9 +58,7 @@ def median_of_ratios(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
     # A row without a single known gene has no median; its factor stays 0 and is refused below.
     partial = is_missing.any(axis=1) & ~is_missing.all(axis=1)
     factors = np.where(is_missing.all(axis=1), 0.0, np.median(ratios, axis=1))
-    factors[partial] = np.nanmedian(
-        np.where(is_missing[partial], np.nan, ratios[partial]), axis=1
-    )
+    factors[partial] = np.nanmedian(np.where(is_missing[partial], np.nan, ratios[partial]), axis=1)
     if not (factors > 0).all():
         row = int(np.argmin(factors > 0))
         raise UndefinedSizeFactor(row, f"sample {row + 1}", len(used))

@@ -86,6 +86,7 @@ def _drop_docstring(node: ast.AST) -> None:
             node.body = node.body[1:] or [ast.Pass()]
 
 
+@cache
 def _files_of(name: str) -> list[Path]:
     """Return the files that importing `name` runs: a module, its packages, their resources."""
     parts = name.split(".")
