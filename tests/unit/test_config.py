@@ -12,7 +12,10 @@ from exprlab.config.document import SECTIONS, documents
 from exprlab.config.experiment import parse_config
 from exprlab.errors import UserError
 
-MINIMAL = {"datasets": {"tumours": {}}, "models": {"mlp": {"kind": "mlp"}, "logistic": {"kind": "logistic"}}}  # fmt: skip
+MINIMAL = {
+    "datasets": {"tumours": {}},
+    "models": {"mlp": {"kind": "mlp"}, "logistic": {"kind": "logistic"}},
+}
 
 
 def changed(path: str, value: object) -> dict:

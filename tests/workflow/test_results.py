@@ -31,8 +31,9 @@ def test_every_documented_file_is_there(finished: Workflow) -> None:
             # Names after the first are relative to its folder unless they say one.
             folder = name.rpartition("/")[0] if "{" in name or "/" in name else folder
             path = name if "/" in name else f"{folder}/{name}"
-            for values in ({"model": "mlp", "split": "seed-0"}, {"model": "logistic", "split": "seed-1"}):  # fmt: skip
-                pattern = path.format(dataset="tumours", **values)
+            for run in RUNS:
+                dataset, model, split = run.split("/")
+                pattern = path.format(dataset=dataset, model=model, split=split)
                 assert list((finished.folder / "results").glob(pattern.rstrip("/"))), pattern
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
 
 from exprlab import __version__
@@ -66,13 +67,19 @@ def _run(name: str, arguments: list[str]) -> int:
         print("\n".join(f"error: {line}" for line in str(error).split("\n")), file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {error.filename or name}: {error.strerror or error}", file=sys.stderr)
+        print(f"error: {error.filename or name}: {_reason(error)}", file=sys.stderr)
         _drop_unwritten()
         return 1
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _reason(error: OSError) -> str:
+    """Return why the system refused, in one line; HDF5 hides it in a long message."""
+    hidden = re.search(r"error message = '([^']*)'", str(error))
+    return error.strerror or (hidden[1] if hidden else " ".join(str(error).split()))
 
 
 def _drop_unwritten() -> None:

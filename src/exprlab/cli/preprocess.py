@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import PreprocessConfig
     from exprlab.data.formats import open_counts
-    from exprlab.data.tables import read_split
+    from exprlab.data.training_table import read_split
     from exprlab.files import write_arrays, write_json
     from exprlab.preprocess.run import fit_file, write_features
 

@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> None:
 
         job.fitted = fit_network(
             **job.data,
-            model=MLPConfig(**job.params["model"]),
-            settings=TrainerConfig(**job.params["trainer"]),
+            model=job.settings("model", MLPConfig),
+            settings=job.settings("trainer", TrainerConfig),
             seed=args.seed,
             folder=job.folder,
             name=job.name,

@@ -19,5 +19,5 @@ def run(args: argparse.Namespace) -> None:
     with training_run(args) as job:
         from exprlab.training.baselines import fit_logistic
 
-        model = LogisticConfig(**job.params["model"])
+        model = job.settings("model", LogisticConfig)
         job.fitted = fit_logistic(**job.data, model=model, folder=job.folder, name=job.name)

@@ -28,6 +28,7 @@ from exprlab.keys import (
 )
 
 if TYPE_CHECKING:
+    from exprlab.config.section import Section
     from exprlab.training.fitted import Fitted
 
 
@@ -43,6 +44,12 @@ class TrainingJob:
     data: dict[str, Any]
     folder: Path
     fitted: Fitted | None = None
+
+    def settings(self, name: str, section: type[Section]) -> Any:
+        """Return one section of the parameters, checked; what is not given has its default."""
+        from exprlab.config.experiment import load_settings
+
+        return load_settings(section, json.dumps(self.params.get(name, {})))
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +69,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
     """Read the inputs, keep status and curves while training, write the outputs at the end."""
-    from exprlab.data.tables import read_training_table, write_logits
+    from exprlab.data.tables import write_logits
+    from exprlab.data.training_table import read_training_table
     from exprlab.tracking.attempt import attempt
 
-    run: Path = args.run
+    run: Path = args.run.resolve()
     params = {**_parse(args.params), "seed": args.seed}
-    record = _record(args)
+    record = _record(args, run)
     table = read_training_table(args.counts, args.split)
     with attempt(run, params, record) as current:
         data = {
@@ -90,8 +98,8 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
                 shutil.copyfile(current.folder / name, temporary)
 
 
-def _record(args: argparse.Namespace) -> dict[str, Any]:
-    dataset, model, split = args.run.parts[-3:]
+def _record(args: argparse.Namespace, run: Path) -> dict[str, Any]:
+    dataset, model, split = run.parts[-3:]
     inputs = {name: sha256(getattr(args, name)) for name in ("counts", "split", "features")}
     return {
         "dataset": dataset,

@@ -10,11 +10,17 @@ class SimulatorConfig(Section):
 
     # The classes and the signal.
     target_auroc: float = setting(
-        0.985, "AUROC of the best possible classifier given the latent factors; 0.5 = no signal", ge=0.5, lt=1.0
-    )  # fmt: skip
+        0.985,
+        "AUROC of the best classifier that knows the latent factors; 0.5 = no signal",
+        ge=0.5,
+        lt=1.0,
+    )
     nonlinear_share: float = setting(
-        0.65, "share of the signal that only shows within a lineage (XOR); 0 = a linear model suffices", ge=0, le=1
-    )  # fmt: skip
+        0.65,
+        "share of the signal that shows within a lineage only (XOR); 0 = all is linear",
+        ge=0,
+        le=1,
+    )
     malignant_fraction: float = setting(0.5, "fraction of malignant patients", gt=0, lt=1)
     n_lineages: int = setting(2, "tissues of origin, not recorded in the sample sheet", ge=1, le=8)
     copies_linear: int = setting(2, "pathways that carry the linear signal", ge=1, le=8)
@@ -35,8 +41,11 @@ class SimulatorConfig(Section):
     # Everything else that moves genes.
     n_dense_factors: int = setting(8, "nuisance factors that move most genes a little", ge=0)
     dense_factor_sd: float = setting(
-        0.19, "spread of the first dense factor's loadings; the k-th has 1/sqrt(k) of it", "natural log", ge=0
-    )  # fmt: skip
+        0.19,
+        "spread of the first dense factor's loadings; the k-th has 1/sqrt(k) of it",
+        "natural log",
+        ge=0,
+    )
     n_modules: int = setting(24, "co-expression modules unrelated to the label", ge=0)
     module_genes: int = setting(250, "genes in a module", "genes", ge=1)
     module_loading: float = setting(
@@ -68,8 +77,8 @@ class SimulatorConfig(Section):
         0.0, "shift along the pathways by a batch: an artefact that mimics the signal", ge=0
     )
     batch_confounding: float = setting(
-        0.0, "how far the fraction of malignant patients differs between batches; 1 = as far as it can", ge=0, le=1
-    )  # fmt: skip
+        0.0, "how far batches differ in their share of malignant patients; 1 = most", ge=0, le=1
+    )
     new_batches: bool = setting(
         False, "whether the new cohort comes from batches the training cohort has not seen"
     )

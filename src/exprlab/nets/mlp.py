@@ -66,5 +66,5 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return the logit of the positive class, shape (n_samples,), from (n_samples, n_inputs)."""
+        """Return the logits of the positive class, (n_samples,), from (n_samples, n_inputs)."""
         return self.layers(features).squeeze(1)
