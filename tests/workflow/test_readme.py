@@ -90,10 +90,7 @@ def test_snakemake_commands_do_what_they_say(folder: Path) -> None:
             rules = set(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
             assert {"train_network", "evaluate_model", "publish_runs"} <= rules
             assert not rules & {"simulate_cohort", "preprocess_counts", "train_baseline"}
-        elif "--report" in command:
-            typed(command, folder)
-            assert (folder / shlex.split(command)[-1]).stat().st_size > 0
-        else:
+        elif "--report" not in command:  # test_snakemake.py makes one
             assert "Nothing to be done" in typed(command, folder)
 
 

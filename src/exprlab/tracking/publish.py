@@ -163,7 +163,9 @@ def _bring_up_to_date(
         parent = _publish_one(writer, study, [r for r in existing if _key(r) == study.key])
         parents = {run.info.run_id: run.data.tags.get(PARENT) for run in existing}
         for run in runs:
-            if parents.get(run["run_id"]) != parent["run_id"]:
+            # An unfinished study takes no run away from one that it belongs to already.
+            homeless = parents.get(run["run_id"]) is None
+            if homeless or (study.complete and parents[run["run_id"]] != parent["run_id"]):
                 writer.adopt(run["run_id"], parent["run_id"])
         _drop_outgrown_studies(writer, parent["run_id"])
         return runs, {"name": study.name, **parent}
