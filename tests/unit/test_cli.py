@@ -188,6 +188,18 @@ def test_full_standard_output(cohort: Path) -> None:
     assert done.stderr == "error: check: No space left on device\n"
 
 
+def test_reader_that_has_seen_enough(cohort: Path) -> None:
+    command = f"{sys.executable} -m exprlab check {cohort} | true"
+    done = subprocess.run(
+        ["bash", "-c", command + "; echo ${PIPESTATUS[0]}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout in ("0\n", "141\n")
+    assert done.stderr == ""
+
+
 def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt

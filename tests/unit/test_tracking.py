@@ -247,7 +247,7 @@ def empty(source: Path, target: Path) -> None:
 
 def one(world: World) -> tuple[Path, Run]:
     folder = world.folders[0]
-    return folder, next(r for n, r in world.members().items() if n.startswith("tumours/mlp/seed-0"))
+    return folder, next(r for n, r in world.members().items() if n.startswith("mlp/seed-0 tumours"))
 
 
 def test_parameters_are_complete_and_untruncated(published: World) -> None:
@@ -507,12 +507,12 @@ def test_failed_and_killed_attempts_show_their_true_status_and_are_replaced(bare
     assert answer["left_out"] == sorted(map(str, (elsewhere, alive)))
     seen = {r.info.run_name: r for r in bare.members().values()}
     assert {name: run.info.status for name, run in seen.items()} == {
-        "tumours/mlp/seed-0": "FAILED",
-        "tumours/mlp/seed-1": "KILLED",
+        "mlp/seed-0 tumours": "FAILED",
+        "mlp/seed-1 tumours": "KILLED",
     }
-    assert seen["tumours/mlp/seed-0"].data.tags["cause"] == "the loss is not finite"
-    assert seen["tumours/mlp/seed-1"].data.tags["cause"] == SILENT_END
-    history = bare.client.get_metric_history(seen["tumours/mlp/seed-1"].info.run_id, "train/loss")
+    assert seen["mlp/seed-0 tumours"].data.tags["cause"] == "the loss is not finite"
+    assert seen["mlp/seed-1 tumours"].data.tags["cause"] == SILENT_END
+    history = bare.client.get_metric_history(seen["mlp/seed-1 tumours"].info.run_id, "train/loss")
     assert [m.step for m in history] == [7, 15, 23, 31, 39]
     assert bare.client.get_run(answer["study"]["run_id"]).info.status == "FAILED"
 

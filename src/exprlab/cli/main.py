@@ -66,6 +66,10 @@ def _run(name: str, arguments: list[str]) -> int:
     except UserError as error:
         print("\n".join(f"error: {line}" for line in str(error).split("\n")), file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # The reader of our output (such as head) has seen enough.
+        _drop_unwritten()
+        return 141
     except OSError as error:
         print(f"error: {error.filename or name}: {_reason(error)}", file=sys.stderr)
         _drop_unwritten()

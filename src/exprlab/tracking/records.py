@@ -67,8 +67,8 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """The run's name: data set, model and split."""
-        return f"{self.dataset}/{self.model}/{self.split}"
+        """The run's name; the data set comes last, because the UI cuts long names."""
+        return f"{self.model}/{self.split} {self.dataset}"
 
     @property
     def superseded_keys(self) -> frozenset[str]:

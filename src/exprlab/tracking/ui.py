@@ -55,6 +55,8 @@ def prepare(store: Path, port: int) -> tuple[list[str], dict[str, str], str]:
         # The job runner triples start-up time and memory, and nothing here uses it.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # A reader of the terminal can do nothing about what MLflow's own libraries deprecate.
+        "PYTHONWARNINGS": "ignore",
         # MLflow looks for its own programs on the path, which an unactivated environment is not.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }

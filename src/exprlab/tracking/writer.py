@@ -200,7 +200,7 @@ class Writer:
             return None
         made = self.client.create_logged_model(
             self.experiment_id,
-            name=MODEL_NAME,
+            name=f"{record.dataset}-{record.model}-{record.split}",
             source_run_id=run_id,
             model_type=str(record.network.get("kind", record.model)),
             tags={"dataset": record.dataset, "model": record.model, "split": record.split},
