@@ -200,7 +200,8 @@ class Writer:
             return None
         made = self.client.create_logged_model(
             self.experiment_id,
-            name=f"{record.dataset}-{record.model}-{record.split}",
+            # By this name `runs:/<run id>/model`, the address that everyone knows, finds it.
+            name=MODEL_NAME,
             source_run_id=run_id,
             model_type=str(record.network.get("kind", record.model)),
             tags={"dataset": record.dataset, "model": record.model, "split": record.split},
