@@ -89,8 +89,14 @@ def test_terminated_training_is_no_success(copy: Workflow) -> None:
     assert not (copy.folder / RUN / "weights.safetensors").exists()
 
 
-@pytest.mark.parametrize("moment", ["check_data", "preprocess_counts", "calibrate_model"])
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("moment", "kind"),
+    [
+        ("check_data", signal.SIGKILL),
+        ("preprocess_counts", signal.SIGINT),
+        ("calibrate_model", signal.SIGKILL),
+    ],
+)
 def test_interrupted_workflow_completes_to_the_same_bytes(
     finished: Workflow, tmp_path: Path, moment: str, kind: signal.Signals
 ) -> None:
