@@ -16,8 +16,8 @@ from exprlab.config.steps import LogisticConfig, MLPConfig, TrainerConfig
 from exprlab.data.streams import DROPOUT, SHUFFLE, WEIGHTS, state, stream
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
-from exprlab.training import fit as fit_module
 from exprlab.training.baselines import fit_logistic
+from exprlab.training.callbacks import Curves
 from exprlab.training.datamodule import IndexBatches
 from exprlab.training.fit import fit_network
 from exprlab.training.fitted import Fitted
@@ -126,7 +126,7 @@ def test_resumed_equals_undisturbed(
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module.Curves, "on_train_epoch_end", die)
+        patch.setattr(Curves, "on_train_epoch_end", die)
         with pytest.raises(Killed):
             train(world, tmp_path / "parts", **options)
     resumed = train(world, tmp_path / "parts", **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from exprlab.keys import (
 
 if TYPE_CHECKING:
     from exprlab.config.section import Section
+    from exprlab.data.training_table import TrainingTable
     from exprlab.training.fitted import Fitted
 
 
@@ -71,20 +73,18 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
     """Read the inputs, keep status and curves while training, write the outputs at the end."""
     from exprlab.data.tables import write_logits
     from exprlab.data.training_table import read_training_table
-    from exprlab.tracking.attempt import attempt
+    from exprlab.tracking.attempt import FOLDER, attempt
 
     run: Path = args.run.resolve()
     params = {**_parse(args.params), "seed": args.seed}
     record = _record(args, run)
     table = read_training_table(args.counts, args.split)
+    name = "/".join(run.parts[-3:])
+    if _is_helper():
+        yield TrainingJob(name, params, _data(args, table), run / FOLDER)
+        return
     with attempt(run, params, record) as current:
-        data = {
-            "features": _features(args.features, len(table)),
-            "labels": table.labels,
-            "train": table.rows(TRAIN),
-            "val": table.rows(VAL),
-        }
-        job = TrainingJob("/".join(run.parts[-3:]), params, data, current.folder)
+        job = TrainingJob(name, params, _data(args, table), current.folder)
         yield job
         fitted = job.fitted
         assert fitted is not None  # the subcommand sets it
@@ -96,6 +96,11 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
         for name in (PARAMS_FILE, RECORD_FILE, METRICS_FILE, TIMING_FILE, STATUS_FILE):
             with atomic_path(run / name) as temporary:
                 shutil.copyfile(current.folder / name, temporary)
+
+
+def _is_helper() -> bool:
+    """Tell whether Lightning started this process beside the one that keeps the files."""
+    return any(int(os.environ.get(name, "0")) > 0 for name in ("LOCAL_RANK", "NODE_RANK"))
 
 
 def _record(args: argparse.Namespace, run: Path) -> dict[str, Any]:
@@ -116,6 +121,12 @@ def _parse(text: str) -> dict[str, Any]:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"--params: not valid JSON ({error})") from None
+
+
+def _data(args: argparse.Namespace, table: TrainingTable) -> dict[str, Any]:
+    features = _features(args.features, len(table))
+    rows = {"train": table.rows(TRAIN), "val": table.rows(VAL)}
+    return {"features": features, "labels": table.labels, **rows}
 
 
 def _features(path: Path, n_samples: int) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +56,6 @@ def fit_logistic(
         writer.add([(step, 0, VAL_LOSS, loss), (step, 0, VAL_AUROC, auroc)])
         print(
             f"[{name}] strength C = {strength:g}  val loss {loss:.4f}  val auroc {auroc:.4f}",
-            file=sys.stdout,
             flush=True,
         )
         if loss < best_loss:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -36,11 +36,18 @@ class Curves(pl.Callback):
     Epoch 0 is the network with random weights, before any gradient step.
     """
 
-    def __init__(self, writer: CurveWriter, name: str, max_epochs: int) -> None:
-        self._writer, self._name, self._max_epochs = writer, name, max_epochs
+    def __init__(self, folder: Path, resumed_from: int | None, name: str, max_epochs: int) -> None:
+        self._folder, self._resumed_from = folder, resumed_from
+        self._name, self._max_epochs = name, max_epochs
         self._losses: list[tuple[int, torch.Tensor, int]] = []
         self._times: list[tuple[int, float]] = []
         self._epoch_start = time.monotonic()
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Open the files, in the first of several processes."""
+        if trainer.is_global_zero:
+            last_epoch = -1 if self._resumed_from is None else self._resumed_from
+            self._writer = CurveWriter(self._folder, last_epoch)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the epoch's clock."""
@@ -82,6 +89,5 @@ class Curves(pl.Callback):
         print(
             f"[{self._name}] epoch {epoch:3d}/{self._max_epochs}  step {step:5d}  {words}  "
             f"val loss {loss:.4f}  val auroc {auroc:.4f}",
-            file=sys.stdout,
             flush=True,
         )

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import resource
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +10,24 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from exprlab.config.steps import MLPConfig, TrainerConfig
 from exprlab.data.streams import WEIGHTS, state
 from exprlab.errors import UserError
-from exprlab.keys import VAL_LOSS
 from exprlab.nets.mlp import MLP
 from exprlab.training.callbacks import Curves, EpochSeeds
-from exprlab.training.curves import CurveWriter
 from exprlab.training.datamodule import ExpressionData
 from exprlab.training.fitted import Fitted
 from exprlab.training.module import Classifier
+from exprlab.training.trainer import (
+    best_checkpoint,
+    better_is,
+    hardware,
+    last_checkpoint,
+    make_trainer,
+    quieten,
+)
 
 
 def fit_network(
@@ -65,119 +66,69 @@ def fit_network(
     UserError
         If the loss is not finite, or the settings do not fit the machine.
     """
-    _quieten()
+    quieten()
     torch.use_deterministic_algorithms(True)
     # Torch sums batch normalisation's gradients in an order that depends on the threads.
     torch.set_num_threads(1 if model.batch_norm else threads)
-    last = folder / "last.ckpt"
-    resumed_from = _epochs_done(last)
-    torch.manual_seed(state(seed, WEIGHTS))
-    options = model.settings()
-    names = ("hidden", "activation", "batch_norm", "input_dropout", "dropout")
-    network = MLP(features.shape[1], **{key: options[key] for key in names})
     _refuse_lonely_batches(len(train), model)
-    writer = CurveWriter(folder, -1 if resumed_from is None else resumed_from)
-    best = _best_checkpoint(folder, model)
-    stopping = EarlyStopping(model.monitor, mode=_mode(model), patience=model.patience)
-    trainer = _trainer(
-        settings,
-        model,
-        resumed_from is not None,
-        [
-            EpochSeeds(seed),
-            # Curves stand before stopping and checkpoints: these act on what was just written.
-            Curves(writer, name, model.max_epochs),
-            stopping,
-            best,
-            _last_checkpoint(folder, model),
-        ],
-    )
+    network = _random_network(features.shape[1], model, seed)
+    last, best = folder / "last.ckpt", best_checkpoint(folder, model)
+    resumed_from = _epochs_done(last)
+    callbacks = [
+        EpochSeeds(seed),
+        # Curves stand before stopping and checkpoints: these act on what was just written.
+        Curves(folder, resumed_from, name, model.max_epochs),
+        EarlyStopping(model.monitor, mode=better_is(model), patience=model.patience),
+        best,
+        last_checkpoint(folder, model),
+    ]
+    trainer = make_trainer(settings, model, resumed_from is not None, callbacks)
     data = ExpressionData(features, labels, train, val, model.batch_size, seed)
-    module = Classifier(network, model)
     _announce(name, network, trainer, len(train), len(val), resumed_from)
-    try:
-        trainer.fit(module, data, ckpt_path=last if resumed_from else None, weights_only=True)
-    except SIGTERMException:
-        # Lightning would end with exit code 0, and Snakemake take the training for finished.
-        sys.exit(143)
+    _fit(trainer, Classifier(network, model), data, last if resumed_from else None)
     _restore_best(network, best)
     return Fitted(
         kind=model.kind,
         architecture=network.architecture,
-        weights={k: v.detach().cpu().numpy() for k, v in network.state_dict().items()},
-        logits=_logits(network.cpu().eval(), data.features, model.batch_size),
-        summary={
-            "n_parameters": sum(p.numel() for p in network.parameters()),
-            "best_epoch": _epoch_of(best),
-            "epochs": trainer.current_epoch,
-            "stopped": f"no better validation metric for {model.patience} epochs"
-            if stopping.stopped_epoch
-            else "max_epochs reached",
-        },
-        hardware={**_hardware(trainer), "resumed_from_epoch": resumed_from},
+        weights={k: v.detach().numpy() for k, v in network.state_dict().items()},
+        logits=_logits(network, data.features, model.batch_size),
+        summary=_summary(network, trainer, best, model),
+        hardware={**hardware(trainer), "resumed_from_epoch": resumed_from},
     )
 
 
-def _quieten() -> None:
-    """Leave out what Lightning says that no reader of this log can act on."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in ("Checkpoint directory .* exists", ".*LeafSpec", ".*does not have many workers"):
-        warnings.filterwarnings("ignore", message=message)
+def _random_network(n_inputs: int, model: MLPConfig, seed: int) -> MLP:
+    torch.manual_seed(state(seed, WEIGHTS))
+    options = model.settings()
+    names = ("hidden", "activation", "batch_norm", "input_dropout", "dropout")
+    return MLP(n_inputs, **{name: options[name] for name in names})
 
 
-def _trainer(
-    settings: TrainerConfig, model: MLPConfig, resumes: bool, callbacks: list[pl.Callback]
-) -> pl.Trainer:
+def _fit(
+    trainer: pl.Trainer, module: Classifier, data: ExpressionData, checkpoint: Path | None
+) -> None:
     try:
-        return pl.Trainer(
-            accelerator=settings.accelerator,
-            devices=settings.devices,
-            strategy=settings.strategy,
-            precision=settings.precision,
-            max_epochs=model.max_epochs,
-            callbacks=callbacks,
-            # A SLURM job's variables must not make Lightning wait for processes nobody starts.
-            plugins=[LightningEnvironment()] if settings.devices == 1 else None,
-            deterministic=True,
-            # All of validation before the first step: epoch 0 of the curves, random weights.
-            num_sanity_val_steps=0 if resumes else -1,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-    except Exception as error:  # Lightning raises many types for settings it cannot meet
-        first = str(error).splitlines()[0]
-        raise UserError(
-            f"trainer: Lightning refuses accelerator {settings.accelerator}, devices "
-            f"{settings.devices}, strategy {settings.strategy}, precision {settings.precision} "
-            f"here: {first}"
-        ) from None
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    except SIGTERMException:
+        # Lightning would end with exit code 0, and Snakemake take the training for finished.
+        sys.exit(143)
+    if not trainer.is_global_zero:
+        # Of several processes, the first one goes on; the others have done their part.
+        sys.exit(0)
 
 
-def _mode(model: MLPConfig) -> str:
-    return "min" if model.monitor == VAL_LOSS else "max"
-
-
-def _best_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor=model.monitor,
-        mode=_mode(model),
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
-
-
-def _last_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        folder,
-        filename="last",
-        every_n_epochs=model.checkpoint_every,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+def _summary(
+    network: MLP, trainer: pl.Trainer, best: ModelCheckpoint, model: MLPConfig
+) -> dict[str, Any]:
+    stopped_early = trainer.early_stopping_callback.stopped_epoch > 0
+    return {
+        "n_parameters": sum(p.numel() for p in network.parameters()),
+        "best_epoch": _epoch_of(best),
+        "epochs": trainer.current_epoch,
+        "stopped": f"no better validation metric for {model.patience} epochs"
+        if stopped_early
+        else "max_epochs reached",
+    }
 
 
 def _epochs_done(checkpoint: Path) -> int | None:
@@ -202,7 +153,7 @@ def _restore_best(network: MLP, best: ModelCheckpoint) -> None:
         )
     weights = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
     prefix = "network."
-    network.cpu().load_state_dict(
+    network.cpu().eval().load_state_dict(
         {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
     )
 
@@ -219,38 +170,24 @@ def _refuse_lonely_batches(n_train: int, model: MLPConfig) -> None:
 def _announce(
     name: str, network: MLP, trainer: pl.Trainer, n_train: int, n_val: int, resumed: int | None
 ) -> None:
-    hardware = _hardware(trainer)
+    if not trainer.is_global_zero:
+        return
+    facts = hardware(trainer)
     n_parameters = sum(p.numel() for p in network.parameters())
     lines = [
         f"{network}",
         f"{n_parameters:,} weights, drawn at random; {n_train:,} training and {n_val:,} "
         "validation samples",
-        f"device {hardware['device']}, precision {hardware['precision']}, "
-        f"{hardware['threads']} thread(s)",
+        f"device {facts['device']}, precision {facts['precision']}, {facts['threads']} thread(s), "
+        f"{trainer.world_size} process(es)",
     ]
     if resumed is not None:
         lines.append(f"going on after epoch {resumed}, from the last checkpoint")
     for line in lines:
-        print(f"[{name}] {line}", file=sys.stdout, flush=True)
+        print(f"[{name}] {line}", flush=True)
 
 
 @torch.inference_mode()
 def _logits(network: MLP, features: torch.Tensor, batch_size: int) -> np.ndarray:
     parts = [network(features[i : i + batch_size]) for i in range(0, len(features), batch_size)]
     return torch.cat(parts).float().numpy()
-
-
-def _hardware(trainer: pl.Trainer) -> dict[str, Any]:
-    device = trainer.strategy.root_device
-    on_gpu = device.type == "cuda"
-    return {
-        "accelerator": type(trainer.accelerator).__name__.removesuffix("Accelerator").lower(),
-        "device": torch.cuda.get_device_name(device) if on_gpu else str(device),
-        "precision": str(trainer.precision),
-        "threads": torch.get_num_threads(),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "peak_gpu_memory_mb": round(torch.cuda.max_memory_allocated(device) / 2**20)
-        if on_gpu
-        else None,
-        "cpus": os.cpu_count(),
-    }

@@ -54,7 +54,8 @@ class Classifier(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the metrics that early stopping, the best checkpoint and the curves go by."""
         for name, metric in ((VAL_LOSS, self.val_loss), (VAL_AUROC, self.val_auroc)):
-            self.log(name, metric.compute())
+            # Every process has the same value; saying sync_dist keeps Lightning from warning.
+            self.log(name, metric.compute(), sync_dist=True)
             metric.reset()
 
     def configure_optimizers(self) -> Any:

@@ -1,0 +1,108 @@
+"""Lightning's Trainer as exprlab sets it up: deterministic, quiet, resumable."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.environments import LightningEnvironment
+
+from exprlab.config.steps import MLPConfig, TrainerConfig
+from exprlab.errors import UserError
+from exprlab.keys import VAL_LOSS
+
+
+def quieten() -> None:
+    """Leave out what Lightning says that no reader of this log can act on."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in ("Checkpoint directory .* exists", ".*LeafSpec", ".*does not have many workers"):
+        warnings.filterwarnings("ignore", message=message)
+
+
+def make_trainer(
+    settings: TrainerConfig, model: MLPConfig, resumes: bool, callbacks: list[pl.Callback]
+) -> pl.Trainer:
+    """Return a Trainer for these settings; `resumes` skips the look at the random weights.
+
+    Raises
+    ------
+    UserError
+        If Lightning cannot meet the settings on this machine.
+    """
+    try:
+        return pl.Trainer(
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            strategy=settings.strategy,
+            precision=settings.precision,
+            max_epochs=model.max_epochs,
+            callbacks=callbacks,
+            # A SLURM job's variables must not make Lightning wait for processes nobody starts.
+            plugins=[LightningEnvironment()] if settings.devices == 1 else None,
+            deterministic=True,
+            # All of validation before the first step: epoch 0 of the curves, random weights.
+            num_sanity_val_steps=0 if resumes else -1,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except Exception as error:  # Lightning raises many types for settings it cannot meet
+        first = str(error).splitlines()[0]
+        raise UserError(
+            f"trainer: Lightning refuses accelerator {settings.accelerator}, devices "
+            f"{settings.devices}, strategy {settings.strategy}, precision {settings.precision} "
+            f"here: {first}"
+        ) from None
+
+
+def better_is(model: MLPConfig) -> str:
+    """Return whether a better validation metric is smaller ('min') or larger ('max')."""
+    return "min" if model.monitor == VAL_LOSS else "max"
+
+
+def best_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
+    """Keep the weights of the epoch with the best validation metric."""
+    return ModelCheckpoint(
+        folder,
+        filename="best",
+        monitor=model.monitor,
+        mode=better_is(model),
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+
+
+def last_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
+    """Keep all that it takes to go on: weights, optimiser, schedule, callbacks."""
+    return ModelCheckpoint(
+        folder,
+        filename="last",
+        every_n_epochs=model.checkpoint_every,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def hardware(trainer: pl.Trainer) -> dict[str, Any]:
+    """Return what a training runs on, and the memory that it has taken so far, in MB."""
+    device = trainer.strategy.root_device
+    on_gpu = device.type == "cuda"
+    return {
+        "accelerator": type(trainer.accelerator).__name__.removesuffix("Accelerator").lower(),
+        "device": torch.cuda.get_device_name(device) if on_gpu else str(device),
+        "precision": str(trainer.precision),
+        "threads": torch.get_num_threads(),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_gpu_memory_mb": round(torch.cuda.max_memory_allocated(device) / 2**20)
+        if on_gpu
+        else None,
+        "cpus": os.cpu_count(),
+    }
