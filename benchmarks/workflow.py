@@ -86,6 +86,8 @@ def read_benchmarks(folder: Path) -> dict[str, list[dict[str, float]]]:
         with path.open() as stream:
             row = next(csv.DictReader(stream, delimiter="\t"))
         # A job shorter than the sampling interval has NA.
-        values = {k: float(row[k]) for k in ("s", "max_rss", "cpu_time") if row[k] not in ("NA", "-")}
+        values = {
+            k: float(row[k]) for k in ("s", "max_rss", "cpu_time") if row[k] not in ("NA", "-")
+        }
         rules.setdefault(rule, []).append(values)
     return rules

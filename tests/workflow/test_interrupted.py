@@ -122,7 +122,8 @@ def test_failing_training_is_told_and_others_go_on(copy: Workflow) -> None:
     assert "Traceback" not in done.stdout
     assert (copy.folder / "results/tumours/logistic/seed-0/evaluation.json").exists()
     failed = [run for run in runs_of_all(copy) if run.info.status == "FAILED"]
-    assert {run.data.tags["cause"].split(":")[0] for run in failed} == {"UserError"}
+    assert failed
+    assert all("learning rate" in run.data.tags["cause"] for run in failed)
     mended = copy.changed(models={"mlp": {"optimizer": "sgd"}})
     done = mended.run()
     assert done.returncode == 0, done.stdout

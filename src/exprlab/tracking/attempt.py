@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from exprlab.errors import UserError
 from exprlab.files import read_json, write_json
 from exprlab.keys import PARAMS_FILE, RECORD_FILE, STATUS_FILE
 from exprlab.provenance.environment import environment
@@ -80,6 +81,9 @@ def attempt(run: Path, params: Mapping[str, Any], record: Mapping[str, Any]) -> 
         raise
     except MemoryError:
         current.end("FAILED", "out of memory")
+        raise
+    except UserError as error:
+        current.end("FAILED", str(error))
         raise
     except BaseException as error:
         first_line = next(iter(str(error).splitlines()), "")
