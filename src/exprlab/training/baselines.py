@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,9 @@ def fit_logistic(
 ) -> Fitted:
     """Fit logistic regression; the regularisation strength is chosen on the validation samples.
 
-    With fewer samples than features the optimum lies in the span of the training samples, so the
-    fit runs on at most n_train coordinates (the rotation X = Z V', which keeps every inner product
-    and with it the L2 penalty) and is rotated back: exact, and many times faster.
+    With fewer samples than features the optimum lies in the span of the training samples (the
+    representer theorem), so the fit runs on their coordinates in an orthonormal basis of that
+    span, which keep every inner product and with it the L2 penalty: exact, and many times faster.
 
     Parameters
     ----------
@@ -43,8 +44,7 @@ def fit_logistic(
     name
         Stands before each line of progress.
     """
-    scores, rotation = _rotate(features[train])
-    val_scores = features[val] @ rotation
+    scores, val_scores, to_weights = _coordinates(features[train], features[val])
     writer = CurveWriter(folder)
     best_loss, best = np.inf, None
     for step, strength in enumerate(sorted(model.strengths)):
@@ -62,7 +62,7 @@ def fit_logistic(
             best_loss, best = loss, (step, strength, fit)
     assert best is not None  # the config holds one strength at least
     step, strength, fit = best
-    weight = (rotation @ fit.coef_[0]).astype(np.float32)
+    weight = to_weights(fit.coef_[0]).astype(np.float32)
     bias = np.array(fit.intercept_, dtype=np.float32)
     return Fitted(
         kind=model.kind,
@@ -86,13 +86,20 @@ def fit_logistic(
     )
 
 
-def _rotate(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return Z (n, r) and V (n_features, r) with inputs = Z V' and V'V = 1, r <= n."""
+def _coordinates(
+    inputs: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Return both in coordinates of the span of `inputs`, and the way back for coefficients."""
     if len(inputs) > inputs.shape[1]:
-        return inputs.astype(np.float64), np.eye(inputs.shape[1])
-    gram = (inputs @ inputs.T).astype(np.float64)
-    values, vectors = eigh(gram)
+        return inputs.astype(np.float64), others.astype(np.float64), lambda coef: coef
+    # inputs inputs' = U L^2 U', so that V = inputs' U / L is an orthonormal basis of the span.
+    values, vectors = eigh((inputs @ inputs.T).astype(np.float64))
     keep = values > values[-1] * 1e-7
     length = np.sqrt(values[keep])
-    rotation = (inputs.T @ (vectors[:, keep] / length).astype(inputs.dtype)).astype(np.float64)
-    return vectors[:, keep] * length, rotation
+    basis = vectors[:, keep] / length
+    other_scores = (others @ inputs.T).astype(np.float64) @ basis
+    return (
+        vectors[:, keep] * length,
+        other_scores,
+        lambda coef: inputs.T @ (basis @ coef).astype(inputs.dtype),
+    )
