@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "preprocess": {"config", "data", "errors", "files", "keys"},
     "nets": set(),
     "evaluation": {"config", "errors", "keys"},
-    "training": {"config", "data", "errors", "keys", "nets"},
+    "training": {"config", "data", "errors", "files", "keys", "nets"},
     "inference": {"data", "errors", "files", "keys", "nets", "preprocess", "provenance"},
     "tracking": {"errors", "files", "inference", "keys", "provenance"},
     "plotting": {"files", "keys"},

@@ -117,7 +117,7 @@ class MLPConfig(Section):
         8, "stop after this many epochs without a better validation metric", "epochs", ge=1
     )
     checkpoint_every: int = setting(
-        5, "epochs between the checkpoints from which a killed training resumes", "epochs", ge=1
+        10, "epochs between the checkpoints from which a killed training resumes", "epochs", ge=1
     )
 
 

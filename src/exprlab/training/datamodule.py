@@ -63,7 +63,7 @@ class IndexBatches:
             rows = stream(self._seed, SHUFFLE, self._epoch).permutation(rows)
         for batch in np.array_split(rows, self._n_batches):
             index = torch.from_numpy(batch[self._rank :: self._world_size])
-            yield self._features[index], self._labels[index]
+            yield self._features.index_select(0, index), self._labels[index]
 
 
 class ExpressionData(pl.LightningDataModule):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from exprlab.config.steps import MLPConfig, TrainerConfig
@@ -17,17 +17,11 @@ from exprlab.data.streams import WEIGHTS, state
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
 from exprlab.training.callbacks import Curves, EpochSeeds
+from exprlab.training.checkpoints import BestWeights, better_is, epochs_done, last_checkpoint
 from exprlab.training.datamodule import ExpressionData
 from exprlab.training.fitted import Fitted
 from exprlab.training.module import Classifier
-from exprlab.training.trainer import (
-    best_checkpoint,
-    better_is,
-    hardware,
-    last_checkpoint,
-    make_trainer,
-    quieten,
-)
+from exprlab.training.trainer import hardware, make_trainer, quieten
 
 
 def fit_network(
@@ -68,12 +62,14 @@ def fit_network(
     """
     quieten()
     torch.use_deterministic_algorithms(True)
+    # Filling memory that is about to be written only helps to find bugs in torch itself.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     # Torch sums batch normalisation's gradients in an order that depends on the threads.
     torch.set_num_threads(1 if model.batch_norm else threads)
     _refuse_lonely_batches(len(train), model)
     network = _random_network(features.shape[1], model, seed)
-    last, best = folder / "last.ckpt", best_checkpoint(folder, model)
-    resumed_from = _epochs_done(last)
+    last, best = folder / "last.ckpt", BestWeights(model)
+    resumed_from = epochs_done(last)
     callbacks = [
         EpochSeeds(seed),
         # Curves stand before stopping and checkpoints: these act on what was just written.
@@ -86,7 +82,7 @@ def fit_network(
     data = ExpressionData(features, labels, train, val, model.batch_size, seed)
     _announce(name, network, trainer, len(train), len(val), resumed_from)
     _fit(trainer, Classifier(network, model), data, last if resumed_from else None)
-    _restore_best(network, best)
+    best.restore(network.cpu().eval())
     return Fitted(
         kind=model.kind,
         architecture=network.architecture,
@@ -118,44 +114,17 @@ def _fit(
 
 
 def _summary(
-    network: MLP, trainer: pl.Trainer, best: ModelCheckpoint, model: MLPConfig
+    network: MLP, trainer: pl.Trainer, best: BestWeights, model: MLPConfig
 ) -> dict[str, Any]:
     stopped_early = trainer.early_stopping_callback.stopped_epoch > 0
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
-        "best_epoch": _epoch_of(best),
+        "best_epoch": best.epoch,
         "epochs": trainer.current_epoch,
         "stopped": f"no better validation metric for {model.patience} epochs"
         if stopped_early
         else "max_epochs reached",
     }
-
-
-def _epochs_done(checkpoint: Path) -> int | None:
-    """Return after how many epochs a checkpoint was written, None without a readable one."""
-    if not checkpoint.exists():
-        return None
-    try:
-        return int(torch.load(checkpoint, weights_only=True, mmap=True)["epoch"]) + 1
-    except Exception:  # a checkpoint of a crashed machine may be cut off; then training starts anew
-        checkpoint.unlink()
-        return None
-
-
-def _epoch_of(best: ModelCheckpoint) -> int:
-    return int(torch.load(best.best_model_path, weights_only=True, mmap=True)["epoch"]) + 1
-
-
-def _restore_best(network: MLP, best: ModelCheckpoint) -> None:
-    if best.best_model_score is None or not torch.isfinite(best.best_model_score):
-        raise UserError(
-            f"training: {best.monitor} is not finite; the learning rate is probably too large"
-        )
-    weights = torch.load(best.best_model_path, weights_only=True, map_location="cpu")["state_dict"]
-    prefix = "network."
-    network.cpu().eval().load_state_dict(
-        {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-    )
 
 
 def _refuse_lonely_batches(n_train: int, model: MLPConfig) -> None:

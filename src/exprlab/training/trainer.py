@@ -6,17 +6,15 @@ import logging
 import os
 import resource
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from exprlab.config.steps import MLPConfig, TrainerConfig
 from exprlab.errors import UserError
-from exprlab.keys import VAL_LOSS
+from exprlab.training.checkpoints import PlainCheckpointIO
 
 
 def quieten() -> None:
@@ -36,6 +34,10 @@ def make_trainer(
     UserError
         If Lightning cannot meet the settings on this machine.
     """
+    plugins: list[Any] = [PlainCheckpointIO()]
+    if settings.devices == 1:
+        # A SLURM job's variables must not make Lightning wait for processes nobody starts.
+        plugins.append(LightningEnvironment())
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
@@ -44,8 +46,7 @@ def make_trainer(
             precision=settings.precision,
             max_epochs=model.max_epochs,
             callbacks=callbacks,
-            # A SLURM job's variables must not make Lightning wait for processes nobody starts.
-            plugins=[LightningEnvironment()] if settings.devices == 1 else None,
+            plugins=plugins,
             deterministic=True,
             # All of validation before the first step: epoch 0 of the curves, random weights.
             num_sanity_val_steps=0 if resumes else -1,
@@ -61,34 +62,6 @@ def make_trainer(
             f"{settings.devices}, strategy {settings.strategy}, precision {settings.precision} "
             f"here: {first}"
         ) from None
-
-
-def better_is(model: MLPConfig) -> str:
-    """Return whether a better validation metric is smaller ('min') or larger ('max')."""
-    return "min" if model.monitor == VAL_LOSS else "max"
-
-
-def best_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
-    """Keep the weights of the epoch with the best validation metric."""
-    return ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor=model.monitor,
-        mode=better_is(model),
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
-
-
-def last_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
-    """Keep all that it takes to go on: weights, optimiser, schedule, callbacks."""
-    return ModelCheckpoint(
-        folder,
-        filename="last",
-        every_n_epochs=model.checkpoint_every,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
 
 
 def hardware(trainer: pl.Trainer) -> dict[str, Any]:

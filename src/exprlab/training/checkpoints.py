@@ -1,0 +1,103 @@
+"""What a training keeps: the weights of its best epoch, and all that it takes to go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from exprlab.config.steps import MLPConfig
+from exprlab.errors import UserError
+from exprlab.files import atomic_path
+from exprlab.keys import VAL_LOSS
+
+
+def better_is(model: MLPConfig) -> str:
+    """Return whether a better validation metric is smaller ('min') or larger ('max')."""
+    return "min" if model.monitor == VAL_LOSS else "max"
+
+
+class BestWeights(pl.Callback):
+    """Keeps the network's weights of the epoch with the best validation metric.
+
+    They stay in memory and travel in the checkpoint of the whole training: writing them to disk
+    at every better epoch took more time than all else that Lightning adds to an epoch.
+
+    Attributes
+    ----------
+    epoch
+        The best epoch, counted from 1; 0 before the first.
+    """
+
+    def __init__(self, model: MLPConfig) -> None:
+        self._monitor, self._sign = model.monitor, 1.0 if better_is(model) == "max" else -1.0
+        self._score = -torch.inf
+        self._weights: dict[str, torch.Tensor] = {}
+        self.epoch = 0
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Copy the weights if this epoch is better than all before."""
+        score = self._sign * float(trainer.callback_metrics[self._monitor])
+        if trainer.sanity_checking or not score > self._score:
+            return
+        self._score, self.epoch = score, trainer.current_epoch + 1
+        self._weights = {k: v.detach().clone() for k, v in module.network.state_dict().items()}
+
+    def restore(self, network: torch.nn.Module) -> None:
+        """Give the network its best weights.
+
+        Raises
+        ------
+        UserError
+            If no epoch had a finite validation metric.
+        """
+        if not self.epoch:
+            raise UserError(
+                f"training: {self._monitor} is not finite; the learning rate is probably too large"
+            )
+        network.load_state_dict(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of this."""
+        return {"score": self._score, "epoch": self.epoch, "weights": self._weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what a checkpoint holds of this."""
+        self._score, self.epoch, self._weights = state["score"], state["epoch"], state["weights"]
+
+
+class PlainCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint straight to its file, half the time of Lightning's way by memory."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write under a temporary name, then rename: a kill leaves the checkpoint before."""
+        with atomic_path(path) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+def last_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
+    """Keep all that it takes to go on: weights, optimiser, schedule, callbacks."""
+    return ModelCheckpoint(
+        folder,
+        filename="last",
+        every_n_epochs=model.checkpoint_every,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def epochs_done(checkpoint: Path) -> int | None:
+    """Return after how many epochs a checkpoint was written, None without a readable one."""
+    if not checkpoint.exists():
+        return None
+    try:
+        return int(torch.load(checkpoint, weights_only=True, mmap=True)["epoch"]) + 1
+    except Exception:  # a checkpoint of a crashed machine may be cut off; then training starts anew
+        checkpoint.unlink()
+        return None
