@@ -32,7 +32,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".writing-{path.name}")
+    # What a killed writer has left.
+    _remove(temporary)
     try:
         yield temporary
         if path.is_dir():

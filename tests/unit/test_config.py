@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from exprlab.config.document import SECTIONS, documents
-from exprlab.config.experiment import parse_config
+from exprlab.config.experiment import parse_config, picked
 from exprlab.errors import UserError
 
 MINIMAL = {
@@ -116,6 +116,21 @@ def test_numbers_typed_on_the_command_line_are_numbers() -> None:
     assert parsed.models["mlp"].hidden == [64, 8]
     assert parsed.models["mlp"].batch_norm is True
     assert parsed.experiment.seeds == [3]
+
+
+def test_definitions_that_are_not_picked_are_left_out() -> None:
+    config = changed("models/other", {"kind": "mlp"})
+    config["experiment"] = {"models": ["mlp"]}
+    config["tracking"] = {"uri": "http://name:secret@host"}
+    kept = picked(parse_config(config)).settings()
+    assert list(kept["models"]) == ["mlp"]
+    assert "secret" not in str(kept)
+
+
+def test_a_new_cohort_may_be_small() -> None:
+    dataset = parse_config(changed("datasets/tumours/n_new_samples", 3)).datasets["tumours"]
+    assert dataset.of_cohort("new_samples").n_samples == 3
+    assert dataset.of_cohort("cohort").n_samples == 3000
 
 
 def test_all_mistakes_are_told_at_once() -> None:

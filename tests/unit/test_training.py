@@ -138,6 +138,57 @@ def test_resumed_equals_undisturbed(
     assert resumed.hardware["resumed_from_epoch"] == (killed_in // 2 * 2 or None)
 
 
+@pytest.mark.parametrize("checkpoint_every", [1, 2])
+def test_killed_after_early_stopping_trains_no_further(
+    world: dict[str, np.ndarray], tmp_path: Path, checkpoint_every: int
+) -> None:
+    options = {"max_epochs": 50, "patience": 1, "learning_rate": 0.05}
+    options["checkpoint_every"] = checkpoint_every
+    whole = train(world, tmp_path / "a", **options)
+    assert whole.summary["epochs"] < 50
+    # A job that was killed before it wrote its outputs finds the folder of its last epoch.
+    again = train(world, tmp_path / "a", **options)
+    assert same(whole, again)
+    assert whole.summary == again.summary
+    metrics = (tmp_path / "a/metrics.csv").read_bytes()
+    train(world, tmp_path / "b", **options)
+    assert metrics == (tmp_path / "b/metrics.csv").read_bytes()
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "bf16-true"])
+def test_every_precision_ends_in_a_float32_model(
+    world: dict[str, np.ndarray], tmp_path: Path, precision: str
+) -> None:
+    fitted, exact = (
+        fit_network(
+            **world,
+            model=MLPConfig(hidden=[8], max_epochs=4, dropout=0.0),
+            settings=TrainerConfig(accelerator="cpu", precision=name),
+            seed=5,
+            folder=tmp_path / name,
+        )
+        for name in (precision, "32-true")
+    )
+    assert {array.dtype for array in fitted.weights.values()} == {np.dtype(np.float32)}
+    assert fitted.logits.dtype == np.float32
+    # The random weights differ in 64 bits; the others follow the exact network roughly.
+    if precision != "64-true":
+        assert np.corrcoef(fitted.logits, exact.logits)[0, 1] > 0.98
+    assert fitted.hardware["precision"] == precision
+
+
+def test_divergence_is_not_called_early_stopping(
+    world: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    options = {"optimizer": "sgd", "learning_rate": 1e6, "patience": 30, "max_epochs": 40}
+    try:
+        fitted = train(world, tmp_path, **options)
+    except UserError as error:
+        assert "not finite" in str(error)  # noqa: PT017
+    else:
+        assert "no longer finite" in fitted.summary["stopped"]
+
+
 def test_damaged_checkpoint_starts_anew(world: dict[str, np.ndarray], tmp_path: Path) -> None:
     whole = train(world, tmp_path / "a")
     (tmp_path / "b").mkdir()

@@ -4,9 +4,10 @@ import os
 import sys
 
 try:
-    from exprlab.config.experiment import parse_config, tracking_uri
+    from exprlab.config.experiment import parse_config, picked, tracking_uri
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
+    from exprlab.files import digest_of
     from exprlab.provenance.code import code_digest
 except ImportError as error:
     raise WorkflowError(
@@ -42,8 +43,14 @@ RUN_FILES = [
 DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)
+if MLFLOW_URI:
+    # Never on a command line, where everybody could read its password.
+    os.environ.update(MLFLOW_TRACKING_URI=MLFLOW_URI)
 MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
 
+# The conda environment's own set-up script is told nothing else of where this project is.
+RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
+os.environ.update(EXPRLAB_SOURCE=os.path.dirname(os.path.dirname(RULES)))
 # Rules call `python -m exprlab`: with the Python of this Snakemake, activated or not.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])

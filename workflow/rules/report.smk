@@ -30,7 +30,7 @@ rule write_report:
         runtime=10,
     params:
         results=subpath(input.comparison, ancestor=2),
-        settings=as_json(CONFIG),
+        settings=as_json(picked(CONFIG)),
         code=code_digest("report"),
     shell:
         "python -m exprlab report --comparison {input.comparison} --results {params.results}"

@@ -25,11 +25,12 @@ rule publish_runs:
         runs=run_folders,
         folder=subpath(output.receipt, parent=True),
         experiment=CONFIG.experiment.name,
-        uri=f"--uri {MLFLOW_URI}" if MLFLOW_URI else "",
+        # Another store has to be filled too; of its address only a digest is kept.
+        store=digest_of(MLFLOW_URI),
         code=code_digest("publish"),
     shell:
         "python -m exprlab publish --runs {params.runs} --comparison {input.comparison}"
-        " --report {input.report} --experiment {params.experiment} {params.uri}"
+        " --report {input.report} --experiment {params.experiment}"
         " --store {params.folder} --receipt {output.receipt} > {log} 2>&1"
 
 
@@ -37,6 +38,5 @@ onerror:
     # Whatever has finished, and whatever has failed, is worth seeing in MLflow.
     shell(
         f"python -m exprlab publish --runs {' '.join(RUNS)} --experiment {CONFIG.experiment.name}"
-        f" {'--uri ' + MLFLOW_URI if MLFLOW_URI else ''} --store results/mlflow"
-        " --receipt results/mlflow/partly_published.json"
+        " --store results/mlflow --receipt results/mlflow/partly_published.json"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from exprlab.cli.arguments import add_paths
@@ -15,7 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--comparison", type=Path, help="comparison of the models (JSON)")
     parser.add_argument("--report", type=Path, help="the report (HTML)")
     parser.add_argument("--experiment", required=True, help="name of the experiment in MLflow")
-    parser.add_argument("--uri", default="", help="MLflow server; default: the embedded store")
+    parser.add_argument(
+        "--uri",
+        default=os.environ.get("MLFLOW_TRACKING_URI", ""),
+        help="MLflow server; default: MLFLOW_TRACKING_URI, else the embedded store",
+    )
 
 
 def run(args: argparse.Namespace) -> None:

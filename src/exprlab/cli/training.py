@@ -77,13 +77,12 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
 
     run: Path = args.run.resolve()
     params = {**_parse(args.params), "seed": args.seed}
-    record = _record(args, run)
     table = read_training_table(args.counts, args.split)
     name = "/".join(run.parts[-3:])
     if _is_helper():
         yield TrainingJob(name, params, _data(args, table), run / FOLDER)
         return
-    with attempt(run, params, record) as current:
+    with attempt(run, params, _record(args, run)) as current:
         job = TrainingJob(name, params, _data(args, table), current.folder)
         yield job
         fitted = job.fitted

@@ -115,6 +115,18 @@ def load_settings(section: type[Section], text: str) -> Any:
         raise UserError("\n".join(f"--params: {line}" for line in explain(error))) from None
 
 
+def picked(config: Config) -> Config:
+    """Return what the experiment picks, without the definitions that it leaves alone."""
+    experiment = config.experiment
+    chosen = {
+        "datasets": {name: config.datasets[name] for name in experiment.datasets},
+        "models": {name: config.models[name] for name in experiment.models},
+        # Where runs are published is no part of what was done, and may hold a password.
+        "tracking": TrackingConfig(),
+    }
+    return config.model_copy(update=chosen)
+
+
 def tracking_uri(config: TrackingConfig) -> str:
     """Return the configured store, the environment's, or '' for the embedded one."""
     return config.uri or os.environ.get("MLFLOW_TRACKING_URI", "")

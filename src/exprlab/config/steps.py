@@ -19,7 +19,7 @@ class SimulatedDataset(Section):
     scenario: Literal[tuple(SCENARIOS)] = setting(  # type: ignore[valid-type]
         "nonlinear", "which kind of cohort; see the table of scenarios"
     )
-    n_samples: int = setting(3000, "samples to train, validate and test on", "samples", ge=10)
+    n_samples: int = setting(3000, "samples to train, validate and test on", "samples", ge=1)
     n_new_samples: int = setting(200, "samples of the new cohort, for inference", "samples", ge=1)
     n_genes: int = setting(20000, "genes of a profile", "genes", ge=20, le=200_000)
     seed: int = setting(1, "seed of the simulated world; another seed is another world", ge=0)

@@ -128,6 +128,12 @@ def load_model(folder: str | Path) -> Model:
             f"{folder / MODEL_WEIGHTS}: is not the file that {MODEL_JSON} was written with; "
             "copy the whole folder again"
         )
+    described = {key: value for key, value in values.items() if key != "model_id"}
+    if digest_of(described)[:12] != values.get("model_id"):
+        raise UserError(
+            f"{folder / MODEL_JSON}: was changed after the model was made; copy the whole folder "
+            "again"
+        )
     try:
         return _model(values, tensors)
     except (KeyError, TypeError, ValueError) as error:

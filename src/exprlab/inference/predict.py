@@ -20,7 +20,7 @@ from exprlab.keys import (
     PROBABILITY,
     SAMPLE_ID,
 )
-from exprlab.preprocess.size_factors import UndefinedSizeFactor, library_sizes
+from exprlab.preprocess.size_factors import estimated_library_sizes
 
 # MLflow's models load and predict through this module alone.
 __all__ = ["Predictor", "load_model", "predict_file", "predict_frame"]
@@ -86,36 +86,36 @@ class Predictor:
             Columns logit, probability, calibrated_probability, prediction and flags, indexed by
             sample id.
 
-        Raises
-        ------
-        UserError
-            If a sample is too shallow for a size factor.
+            A sample whose depth cannot be told has no numbers, no prediction, and a flag.
         """
         model = self._model
         used = counts[:, self._columns]
         used[:, self._columns < 0] = MISSING_COUNT
-        try:
-            features = model.preprocessor.transform(used)
-        except UndefinedSizeFactor as error:
-            raise error.named(sample_ids) from None
-        logit = self._logits(features).astype(np.float64)
+        readable = model.preprocessor.depth(used) > 0
+        logit = np.full(len(used), np.nan)
+        if readable.any():
+            logit[readable] = self._logits(model.preprocessor.transform(used[readable]))
         calibrated = expit(logit / model.temperature)
         table = {
             LOGIT: logit,
             PROBABILITY: expit(logit),
             CALIBRATED: calibrated,
-            PREDICTION: np.array(model.classes)[(calibrated >= model.threshold).astype(int)],
-            FLAGS: self._flags(library_sizes(used)),
+            PREDICTION: np.where(
+                readable, np.array(model.classes)[(calibrated >= model.threshold).astype(int)], ""
+            ),
+            FLAGS: self._flags(used, readable),
         }
         return pd.DataFrame(table, index=pd.Index(sample_ids, name=SAMPLE_ID))
 
-    def _flags(self, size: np.ndarray) -> list[str]:
+    def _flags(self, counts: np.ndarray, readable: np.ndarray) -> list[str]:
         low, high = self._model.preprocessor.library_range
+        size = estimated_library_sizes(counts, self._model.preprocessor.share)
         every = f"{self._n_missing} genes missing" if self._n_missing else ""
         words = np.full(len(size), every, dtype=object)
         for outside, word in (
             (size < low / LIBRARY_MARGIN, "library smaller than in training"),
             (size > high * LIBRARY_MARGIN, "library larger than in training"),
+            (~readable, "too few reads to predict"),
         ):
             words[outside] = "; ".join(filter(None, (every, word)))
         return list(words)

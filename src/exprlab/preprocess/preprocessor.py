@@ -15,7 +15,13 @@ import numpy as np
 from exprlab.config.steps import PreprocessConfig
 from exprlab.errors import UserError
 from exprlab.keys import MISSING_COUNT
-from exprlab.preprocess.size_factors import GeometricMean, library_sizes, median_of_ratios
+from exprlab.preprocess.size_factors import (
+    GeometricMean,
+    UndefinedSizeFactor,
+    estimated_library_sizes,
+    library_sizes,
+    median_of_ratios,
+)
 
 # A pass over the training counts: blocks of shape (n_samples, n_genes).
 Blocks = Callable[[], Iterator[np.ndarray]]
@@ -33,6 +39,8 @@ class Preprocessor:
         Ids of the genes of an input sample that are used, in the order of the arrays below.
     reference
         Geometric mean count of each gene over the training samples, 0 where unused (n_used,).
+    share
+        Share of the training reads that each gene has (n_used,); sums to 1.
     keep
         Which of these genes become features (n_used,); the others serve the size factors only.
     mean, sd
@@ -47,6 +55,7 @@ class Preprocessor:
     config: PreprocessConfig
     genes: list[str]
     reference: np.ndarray
+    share: np.ndarray
     keep: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
@@ -57,6 +66,18 @@ class Preprocessor:
     def features(self) -> list[str]:
         """Ids of the genes that become features."""
         return [gene for gene, kept in zip(self.genes, self.keep, strict=True) if kept]
+
+    def depth(self, counts: np.ndarray) -> np.ndarray:
+        """Return how deeply samples were sequenced, in reads; 0 where it cannot be told.
+
+        Parameters
+        ----------
+        counts
+            Of `genes`, shape (n_samples, n_used), missing entries -1.
+        """
+        if self.config.size_factors == "median_of_ratios":
+            return median_of_ratios(counts, self.reference) * self.library_size
+        return np.maximum(estimated_library_sizes(counts, self.share), 1.0)
 
     def log_counts(self, counts: np.ndarray) -> np.ndarray:
         """Return log1p of counts per million at equal depth, NaN where missing.
@@ -70,12 +91,17 @@ class Preprocessor:
         -------
         numpy.ndarray
             float32 of shape (n_samples, n_features), natural logarithm.
+
+        Raises
+        ------
+        UndefinedSizeFactor
+            If the depth of a sample cannot be told.
         """
-        if self.config.size_factors == "median_of_ratios":
-            depth = median_of_ratios(counts, self.reference) * self.library_size
-        else:
-            depth = library_sizes(counts)
-        per_million = (1e6 / np.maximum(depth, 1)).astype(np.float32)
+        depth = self.depth(counts)
+        if not (depth > 0).all():
+            row = int(np.argmin(depth > 0))
+            raise UndefinedSizeFactor(row, f"sample {row + 1}", int((self.reference > 0).sum()))
+        per_million = (1e6 / depth).astype(np.float32)
         kept = counts[:, self.keep]
         values = np.log1p(np.maximum(kept, 0).astype(np.float32) * per_million[:, None])
         if (kept == MISSING_COUNT).any():
@@ -99,7 +125,8 @@ class Preprocessor:
             "library_size": self.library_size,
             "library_range": list(self.library_range),
         }
-        arrays = {"reference": self.reference, "mean": self.mean, "sd": self.sd}
+        names = ("reference", "share", "mean", "sd")
+        arrays = {name: getattr(self, name) for name in names}
         return values, {**arrays, "keep": self.keep.astype(np.uint8)}
 
     @classmethod
@@ -112,6 +139,7 @@ class Preprocessor:
             config=PreprocessConfig(**values["config"]),
             genes=list(values["genes"]),
             reference=arrays["reference"],
+            share=arrays["share"],
             keep=arrays["keep"].astype(bool),
             mean=arrays["mean"],
             sd=arrays["sd"],
@@ -150,6 +178,7 @@ def fit_preprocessor(blocks: Blocks, genes: list[str], config: PreprocessConfig)
         config=config,
         genes=[gene for gene, use in zip(genes, used, strict=True) if use],
         reference=reference[used],
+        share=totals[used] / totals[used].sum(),
         keep=keep[used],
         mean=np.zeros(keep.sum(), dtype=np.float32),
         sd=np.ones(keep.sum(), dtype=np.float32),

@@ -30,6 +30,29 @@ def library_sizes(counts: np.ndarray) -> np.ndarray:
     return np.where(counts == MISSING_COUNT, 0, counts).sum(axis=1, dtype=np.int64)
 
 
+def estimated_library_sizes(counts: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return the reads that samples would have if none of their entries were missing.
+
+    Parameters
+    ----------
+    counts
+        Shape (n_samples, n_genes), missing entries -1.
+    share
+        Share of the reads that each gene has in training samples, shape (n_genes,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_samples,), float64; 0 for a sample of which nothing is known.
+    """
+    sizes = library_sizes(counts).astype(np.float64)
+    missing = counts == MISSING_COUNT
+    if missing.any():
+        present = 1 - np.where(missing, share, 0.0).sum(axis=1)
+        sizes = np.divide(sizes, present, out=np.zeros_like(sizes), where=present > 1e-9)
+    return sizes
+
+
 def median_of_ratios(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return size factors by the median of ratios (Anders and Huber 2010, eq. 5).
 
@@ -44,24 +67,17 @@ def median_of_ratios(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Shape (n_samples,); 1 for a sample sequenced as deeply as the reference.
-
-    Raises
-    ------
-    UndefinedSizeFactor
-        If a sample has no read of half of the reference genes, so that its median is 0.
+        Shape (n_samples,); 1 for a sample sequenced as deeply as the reference, 0 for one without
+        a read of half of the reference genes, whose size factor is undefined.
     """
     used = np.flatnonzero(reference > 0)
     block = counts[:, used]
     is_missing = block == MISSING_COUNT
     ratios = block / reference[used]
-    # A row without a single known gene has no median; its factor stays 0 and is refused below.
+    # A row without a single known gene has no median; its factor stays 0.
     partial = is_missing.any(axis=1) & ~is_missing.all(axis=1)
     factors = np.where(is_missing.all(axis=1), 0.0, np.median(ratios, axis=1))
     factors[partial] = np.nanmedian(np.where(is_missing[partial], np.nan, ratios[partial]), axis=1)
-    if not (factors > 0).all():
-        row = int(np.argmin(factors > 0))
-        raise UndefinedSizeFactor(row, f"sample {row + 1}", len(used))
     return factors
 
 

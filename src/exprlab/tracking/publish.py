@@ -161,6 +161,8 @@ def _bring_up_to_date(
         if study is None:
             return runs, None
         parent = _publish_one(writer, study, [r for r in existing if _key(r) == study.key])
+        # MLflow lets a run have one parent, the newest study; each study keeps its own list.
+        writer.list_members(parent["run_id"], [run["run_id"] for run in runs])
         parents = {run.info.run_id: run.data.tags.get(PARENT) for run in existing}
         for run in runs:
             # An unfinished study takes no run away from one that it belongs to already.

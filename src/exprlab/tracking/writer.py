@@ -28,6 +28,7 @@ from exprlab.tracking.status import host_kind
 from exprlab.tracking.study import Study
 
 KEY, CONTENT, PUBLISHED = "exprlab.key", "exprlab.content", "exprlab.published"
+MEMBERS = "exprlab.members"
 KIND, COMPLETE, LIVE = "exprlab.kind", "exprlab.complete", "exprlab.live"
 PARENT = "mlflow.parentRunId"
 MODEL_NAME = "model"
@@ -111,6 +112,10 @@ class Writer:
     def adopt(self, run_id: str, parent: str) -> None:
         """Show a run below its study."""
         self.client.set_tag(run_id, PARENT, parent)
+
+    def list_members(self, study_id: str, run_ids: Sequence[str]) -> None:
+        """Write down which runs a study consists of."""
+        self.client.set_tag(study_id, MEMBERS, _shorten(" ".join(run_ids)))
 
     def remove(self, run_id: str) -> None:
         """Delete a run and the models that it made."""

@@ -62,23 +62,34 @@ class Curves(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Write what the epoch gave."""
+        steps, losses, mean = self._take_losses(trainer)
+        times, self._times = self._times, []
         if not trainer.is_global_zero:
             return
         loss, auroc = (float(trainer.callback_metrics[name]) for name in (VAL_LOSS, VAL_AUROC))
         epoch = 0 if trainer.sanity_checking else trainer.current_epoch + 1
-        step = trainer.global_step
-        rows = [(at, epoch, TRAIN_STEP_LOSS, float(value)) for at, value, _ in self._losses]
-        if rows:
-            n = sum(size for *_, size in self._losses)
-            mean = (
-                sum(row[3] * size for row, (*_, size) in zip(rows, self._losses, strict=True)) / n
-            )
+        at = trainer.global_step
+        rows = [(s, epoch, TRAIN_STEP_LOSS, x) for s, x in zip(steps, losses, strict=True)]
+        if mean is not None:
             rate = trainer.optimizers[0].param_groups[0]["lr"]
-            rows += [(step, epoch, TRAIN_LOSS, mean), (step, epoch, LEARNING_RATE, rate)]
-        rows += [(step, epoch, VAL_LOSS, loss), (step, epoch, VAL_AUROC, auroc)]
-        self._writer.add(rows, self._times or None)
-        self._print(epoch, step, mean if epoch else None, loss, auroc)
-        self._losses, self._times = [], []
+            rows += [(at, epoch, TRAIN_LOSS, mean), (at, epoch, LEARNING_RATE, rate)]
+        rows += [(at, epoch, VAL_LOSS, loss), (at, epoch, VAL_AUROC, auroc)]
+        self._writer.add(rows, times or None)
+        self._print(epoch, at, mean, loss, auroc)
+
+    def _take_losses(self, trainer: pl.Trainer) -> tuple[list[int], list[float], float | None]:
+        """Return the epoch's steps, their losses over all processes, and the mean per sample."""
+        if not self._losses:
+            return [], [], None
+        steps, losses, sizes = zip(*self._losses, strict=True)
+        self._losses = []
+        each = torch.stack(losses).double()
+        n = torch.tensor(sizes, dtype=each.dtype, device=each.device)
+        if trainer.world_size > 1:
+            total = trainer.strategy.reduce(each * n, reduce_op="sum")
+            n = trainer.strategy.reduce(n, reduce_op="sum")
+            each = total / n
+        return list(steps), each.tolist(), float((each * n).sum() / n.sum())
 
     def _print(self, epoch: int, step: int, train: float | None, loss: float, auroc: float) -> None:
         if train is None:

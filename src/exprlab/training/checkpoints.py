@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from exprlab.config.steps import MLPConfig
 from exprlab.errors import UserError
@@ -68,6 +68,28 @@ class BestWeights(pl.Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what a checkpoint holds of this."""
         self._score, self.epoch, self._weights = state["score"], state["epoch"], state["weights"]
+
+
+class ResumableStopping(EarlyStopping):
+    """Early stopping that a resumed training remembers.
+
+    Lightning saves how long the metric has not been better, but not that training had ended: a
+    job killed between its last epoch and its outputs would train on.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Train no further if training had stopped."""
+        super().on_train_start(trainer, module)
+        if self.reason():
+            trainer.should_stop = True
+
+    def reason(self) -> str:
+        """Return why training was stopped early, '' if it was not."""
+        if self.wait_count >= self.patience:
+            return f"no better validation metric for {self.patience} epochs"
+        if self.stopped_epoch:
+            return f"{self.monitor} was no longer finite; the learning rate may be too large"
+        return ""
 
 
 class PlainCheckpointIO(TorchCheckpointIO):

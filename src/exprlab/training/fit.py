@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from exprlab.config.steps import MLPConfig, TrainerConfig
@@ -17,7 +16,13 @@ from exprlab.data.streams import WEIGHTS, state
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
 from exprlab.training.callbacks import Curves, EpochSeeds
-from exprlab.training.checkpoints import BestWeights, better_is, epochs_done, last_checkpoint
+from exprlab.training.checkpoints import (
+    BestWeights,
+    ResumableStopping,
+    better_is,
+    epochs_done,
+    last_checkpoint,
+)
 from exprlab.training.datamodule import ExpressionData
 from exprlab.training.fitted import Fitted
 from exprlab.training.module import Classifier
@@ -66,7 +71,7 @@ def fit_network(
     torch.utils.deterministic.fill_uninitialized_memory = False
     # Torch sums batch normalisation's gradients in an order that depends on the threads.
     torch.set_num_threads(1 if model.batch_norm else threads)
-    _refuse_lonely_batches(len(train), model)
+    _refuse_lonely_batches(len(train), model, settings.devices)
     network = _random_network(features.shape[1], model, seed)
     last, best = folder / "last.ckpt", BestWeights(model)
     resumed_from = epochs_done(last)
@@ -74,7 +79,7 @@ def fit_network(
         EpochSeeds(seed),
         # Curves stand before stopping and checkpoints: these act on what was just written.
         Curves(folder, resumed_from, name, model.max_epochs),
-        EarlyStopping(model.monitor, mode=better_is(model), patience=model.patience),
+        ResumableStopping(model.monitor, mode=better_is(model), patience=model.patience),
         best,
         last_checkpoint(folder, model),
     ]
@@ -82,7 +87,8 @@ def fit_network(
     data = ExpressionData(features, labels, train, val, model.batch_size, seed)
     _announce(name, network, trainer, len(train), len(val), resumed_from)
     _fit(trainer, Classifier(network, model), data, last if resumed_from else None)
-    best.restore(network.cpu().eval())
+    # Whatever the precision of training was, the model that is kept is float32.
+    best.restore(network.cpu().float().eval())
     return Fitted(
         kind=model.kind,
         architecture=network.architecture,
@@ -108,6 +114,11 @@ def _fit(
     except SIGTERMException:
         # Lightning would end with exit code 0, and Snakemake take the training for finished.
         sys.exit(143)
+    except SystemExit:
+        # So Lightning ends after Ctrl-C.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
     if not trainer.is_global_zero:
         # Of several processes, the first one goes on; the others have done their part.
         sys.exit(0)
@@ -116,23 +127,21 @@ def _fit(
 def _summary(
     network: MLP, trainer: pl.Trainer, best: BestWeights, model: MLPConfig
 ) -> dict[str, Any]:
-    stopped_early = trainer.early_stopping_callback.stopped_epoch > 0
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "best_epoch": best.epoch,
         "epochs": trainer.current_epoch,
-        "stopped": f"no better validation metric for {model.patience} epochs"
-        if stopped_early
-        else "max_epochs reached",
+        "stopped": trainer.early_stopping_callback.reason() or "max_epochs reached",
     }
 
 
-def _refuse_lonely_batches(n_train: int, model: MLPConfig) -> None:
-    n_batches = -(-n_train // model.batch_size)
-    if model.batch_norm and n_train // n_batches < 2:
+def _refuse_lonely_batches(n_train: int, model: MLPConfig, devices: int) -> None:
+    smallest = n_train // -(-n_train // model.batch_size) // devices
+    if model.batch_norm and smallest < 2:
         raise UserError(
-            f"batch_norm needs batches of two samples or more; batch_size {model.batch_size} "
-            f"deals {n_train} training samples into batches of {n_train // n_batches}"
+            f"batch_norm needs two samples or more in a batch of each device; batch_size "
+            f"{model.batch_size} on {devices} device(s) deals {n_train} training samples into "
+            f"batches of {smallest}"
         )
 
 

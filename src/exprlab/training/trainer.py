@@ -34,10 +34,6 @@ def make_trainer(
     UserError
         If Lightning cannot meet the settings on this machine.
     """
-    plugins: list[Any] = [PlainCheckpointIO()]
-    if settings.devices == 1:
-        # A SLURM job's variables must not make Lightning wait for processes nobody starts.
-        plugins.append(LightningEnvironment())
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
@@ -46,7 +42,9 @@ def make_trainer(
             precision=settings.precision,
             max_epochs=model.max_epochs,
             callbacks=callbacks,
-            plugins=plugins,
+            # Lightning starts the processes itself: a SLURM job's variables must not make it
+            # wait for processes that nobody starts.
+            plugins=[PlainCheckpointIO(), LightningEnvironment()],
             deterministic=True,
             # All of validation before the first step: epoch 0 of the curves, random weights.
             num_sanity_val_steps=0 if resumes else -1,
