@@ -36,9 +36,14 @@ def test_killed_writer_leaves_nothing_that_lasts(tmp_path: Path) -> None:
 def test_failed_write_keeps_the_file_before(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("before")
-    with pytest.raises(IsADirectoryError), atomic_path(target) as path:
-        path.write_text("half")
-        tmp_path.write_text("a folder is no file")
+
+    def write_half() -> None:
+        with atomic_path(target) as path:
+            path.write_text("half")
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        write_half()
     assert target.read_text() == "before"
     assert os.listdir(tmp_path) == ["a.txt"]
 
