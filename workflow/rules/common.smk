@@ -39,13 +39,13 @@ RUN_FILES = [
     "new_samples.tsv",
     "figures/training.png",
 ]
-# A server keeps its own store; the embedded one is a file of this workflow.
 DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)
 if MLFLOW_URI:
     # Never on a command line, where everybody could read its password.
     os.environ.update(MLFLOW_TRACKING_URI=MLFLOW_URI)
+# A server keeps its own store; the embedded one is a file of this workflow.
 MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
 
 # The conda environment's own set-up script is told nothing else of where this project is.
