@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test lint format ui docs bench lock figures clean
+.PHONY: help run test verify prove archive lint format ui docs bench lock figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,15 @@ run: $(VENV)/.installed  ## run the default experiment (set-up included); CORES=
 
 test: $(VENV)/.installed-test  ## run the whole test suite (set-up included)
 	python -m pytest $(ARGS)
+
+verify: $(VENV)/.installed  ## make results/ again in a scratch folder and compare every byte
+	exprlab verify results --cores $(CORES) $(ARGS)
+
+prove: $(VENV)/.installed-test  ## the default experiment under every perturbation, and chaos (an hour)
+	python tests/workflow/prove.py $(ARGS)
+
+archive: $(VENV)/.installed  ## pack results/ into one RO-Crate to attach to a paper
+	exprlab archive results --output exprlab-crate.zip $(ARGS)
 
 lint: $(VENV)/.installed-test  ## check style, formatting, the workflow and the generated files
 	ruff check .

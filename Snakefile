@@ -35,6 +35,7 @@ rule all:
     default_target: True
     input:
         "results/report/report.html",
+        "results/manifest.json",
         "results/mlflow/published.json",
         MLFLOW_STORE,
     localrule: True

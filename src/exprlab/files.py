@@ -95,13 +95,19 @@ def sha256(path: str | Path) -> str:
     path = Path(path)
     digest = hashlib.sha256()
     if path.is_dir():
-        for item in sorted(p for p in path.rglob("*") if p.is_file()):
+        for item in files_below(path):
             digest.update(f"{item.relative_to(path).as_posix()}\0{sha256(item)}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return a folder's files, sorted, without the hidden ones (Snakemake leaves a time stamp)."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def digest_of(value: Any) -> str:

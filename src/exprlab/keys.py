@@ -60,6 +60,10 @@ RECORD_FILE = "record.json"
 # Side files: they may differ between two equal runs, so nothing scientific reads them.
 STATUS_FILE = "status.json"
 TIMING_FILE = "timing.csv"
+ENVIRONMENT_FILE = "environment.json"
+DIFF_FILE = "uncommitted.diff"
+ENVIRONMENT_PAGE = "environment.html"
+SIDE_FILES = frozenset({STATUS_FILE, TIMING_FILE, ENVIRONMENT_FILE, DIFF_FILE, ENVIRONMENT_PAGE})
 
 # Files of the self-contained model folder.
 MODEL_JSON = "model.json"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,11 @@ import yaml
 
 PROJECT = Path(__file__).parents[2]
 # What a scientific file is not: times, hosts, stores, logs (docs/files.md calls them side files).
-SIDE = ("status.json", "timing.csv", "mlflow/", "logs/", "benchmarks/", "report.html", ".attempt/")
+SIDE = (
+    "status.json", "timing.csv", "environment.json", "uncommitted.diff", "environment.html",
+    "mlflow/", "history/", "logs/", "benchmarks/", ".attempt/",
+    ".snakemake_timestamp",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,20 +29,27 @@ class Workflow:
 
     folder: Path
     config: Path = PROJECT / "config/test.yaml"
+    project: Path = PROJECT
+    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
         """Start Snakemake and return its process."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake"]
+        command += ["--snakefile", str(self.project / "Snakefile")]
         # --configfile takes every word up to the next option.
-        command += ["--configfile", str(PROJECT / "config/config.yaml"), str(self.config)]
+        command += ["--configfile", str(self.project / "config/config.yaml"), str(self.config)]
         command += ["--cores", "2", *arguments]
+        self.folder.mkdir(parents=True, exist_ok=True)
         return subprocess.Popen(
             command,
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"},
+            env={
+                **{k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"},
+                **self.environment,
+            },
             **options,  # type: ignore[call-overload]
         )
 
@@ -66,6 +78,11 @@ class Workflow:
         root = self.folder / "results"
         names = {str(p.relative_to(root)): p for p in sorted(root.rglob("*")) if p.is_file()}
         return {n: p.read_bytes() for n, p in names.items() if not any(s in n for s in SIDE)}
+
+    def manifest(self) -> dict[str, str]:
+        """Return the digest of each file that the manifest lists."""
+        manifest = json.loads((self.folder / "results/manifest.json").read_text())
+        return {entry["path"]: entry["sha256"] for entry in manifest["files"]}
 
 
 def _merge(into: dict, changes: dict) -> None:

@@ -1,6 +1,7 @@
 # Reads and validates the config; the only file of rules with functions.
 import json
 import os
+import shlex
 import sys
 
 try:
@@ -9,6 +10,7 @@ try:
     from exprlab.errors import UserError
     from exprlab.files import digest_of
     from exprlab.provenance.code import code_digest
+    from exprlab.provenance.lineage import lineage_of, pack
 except ImportError as error:
     raise WorkflowError(
         f"{error}: activate the environment that `make run` made in .venv"
@@ -47,6 +49,9 @@ if MLFLOW_URI:
     os.environ.update(MLFLOW_TRACKING_URI=MLFLOW_URI)
 # A server keeps its own store; the embedded one is a file of this workflow.
 MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
+
+# For the record: how this Snakemake was called (a job on a cluster keeps what it was told).
+os.environ.setdefault("EXPRLAB_COMMAND", shlex.join(["snakemake", *sys.argv[1:]]))
 
 # The conda environment's own set-up script is told nothing else of where this project is.
 RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
@@ -115,3 +120,8 @@ def run_files(*names):
 def run_folders(wildcards, input):
     """Give the folders of the runs that a rule takes, wherever a module's prefix put them."""
     return [os.path.dirname(path) for path in input.evaluations]
+
+
+def lineage(wildcards, input):
+    """Tell how each input, and all that is behind it, is made: the plan of this very call."""
+    return pack(lineage_of(workflow.dag.jobs, input))

@@ -1,4 +1,58 @@
-# The MLflow store: a view of the files, brought up to date by one writer.
+# The manifest of all that was made, and the MLflow store: a view of the files, brought up to date
+# by one writer.
+
+
+rule write_manifest:
+    input:
+        run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
+        run_files("weights.safetensors", "network.json", "logits.parquet"),
+        expand(
+            "results/{dataset}/data/{cohort}.{what}",
+            dataset=DATASETS,
+            cohort=["cohort", "new_samples"],
+            what=["h5ad", "truth.h5ad", "checks.json"],
+        ),
+        expand("results/{dataset}/data/overview.json", dataset=DATASETS),
+        expand(
+            "results/{dataset}/data/figures/{figure}.png",
+            dataset=DATASETS,
+            figure=DATA_FIGURES,
+        ),
+        expand(
+            "results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS
+        ),
+        expand(
+            "results/{dataset}/preprocessing/{split}/{what}",
+            dataset=DATASETS,
+            split=SPLITS,
+            what=["preprocessor.json", "preprocessor.safetensors", "features.npy"],
+        ),
+        "results/report/comparison.json",
+        "results/report/report.html",
+    output:
+        manifest="results/manifest.json",
+        environment="results/environment.json",
+    log:
+        "results/logs/write_manifest.log",
+    benchmark:
+        "results/benchmarks/write_manifest.tsv"
+    # A job on a cluster sees its own part of the plan only; here all of it is needed.
+    localrule: True
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=20,
+    params:
+        results=subpath(output.manifest, parent=True),
+        settings=as_json(picked(CONFIG)),
+        lineage=lineage,
+        code=code_digest("manifest"),
+    shell:
+        "python -m exprlab manifest --results {params.results} --lineage {params.lineage}"
+        " --output {output.manifest} --environment {output.environment}"
+        " --params {params.settings:q} > {log} 2>&1"
 
 
 rule publish_runs:

@@ -26,6 +26,7 @@ COMMANDS = {
     "plot-data": "draw the figures of a data set",
     "compare": "compare the models of an experiment",
     "predict": "predict new samples with a packed model",
+    "manifest": "list every scientific file, its digest, and how it was made",
     "publish": "bring the MLflow store up to date with results/",
     "report": "write the HTML report",
     "ui": "open the MLflow UI over results/ on 127.0.0.1",

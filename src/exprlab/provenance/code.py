@@ -12,7 +12,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # Files that are part of a package's behaviour although Python does not import them.
-RESOURCES = ("*.html", "*.css")
+RESOURCES = ("*.html", "*.css", "*.md")
 # Distributions whose name differs from that of their module.
 DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
@@ -34,16 +34,26 @@ def code_digest(command: str) -> str:
     command
         Name of a module of exprlab.cli.
     """
-    digest = hashlib.sha256()
-    third_party: set[str] = set()
-    for path in module_closure(PACKAGE / "cli" / f"{command}.py"):
-        text, names = _read(path)
-        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{text}\n".encode())
-        third_party |= {name.split(".")[0] for name in names}
-    third_party -= {"exprlab", *sys.stdlib_module_names}
-    for name in sorted(third_party):
-        digest.update(f"{name} {_version(name)}\n".encode())
-    return digest.hexdigest()[:16]
+    parts = [*module_digests(command).items(), *packages_used(command).items()]
+    return _digest("".join(f"{name} {value}\n" for name, value in parts))
+
+
+def module_digests(command: str) -> dict[str, str]:
+    """Return a digest of what counts of each file behind a command, by its path in the package."""
+    closure = module_closure(PACKAGE / "cli" / f"{command}.py")
+    return {path.relative_to(PACKAGE).as_posix(): _digest(_read(path)[0]) for path in closure}
+
+
+def packages_used(command: str) -> dict[str, str]:
+    """Return the version of each third-party package that a command imports, by module name."""
+    closure = module_closure(PACKAGE / "cli" / f"{command}.py")
+    names = {name.split(".")[0] for path in closure for name in _read(path)[1]}
+    third_party = sorted(names - {"exprlab", *sys.stdlib_module_names})
+    return {name: _version(name) for name in third_party}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def module_closure(start: Path) -> list[Path]:

@@ -67,6 +67,9 @@ def fit_network(
     """
     quieten()
     torch.use_deterministic_algorithms(True)
+    # A GPU that rounds the factors of a product to 10 bits is no longer comparable with a CPU.
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
     # Filling memory that is about to be written only helps to find bugs in torch itself.
     torch.utils.deterministic.fill_uninitialized_memory = False
     # Torch sums batch normalisation's gradients in an order that depends on the threads.

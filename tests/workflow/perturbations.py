@@ -1,0 +1,186 @@
+"""Ways in which the world may differ while no scientific file may.
+
+Each perturbation runs the workflow in its own way and returns it, finished. The tests do all of
+them on the smaller world; `python tests/workflow/prove.py` does them on the default experiment.
+"""
+
+from __future__ import annotations
+
+import platform
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from workflow.conftest import PROJECT, Workflow
+from workflow.disturb import benchmarks, kill_all, kill_in, wait_until
+
+# Everything but the publication.
+TARGET = "results/manifest.json"
+# Rule -> command of exprlab, in the order of the DAG.
+COMMANDS = {
+    "simulate_cohort": "simulate", "check_data": "check", "describe_data": "describe",
+    "plot_data": "plot-data", "split_samples": "split", "preprocess_counts": "preprocess",
+    "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
+    "evaluate_model": "evaluate", "plot_run": "plot-run", "predict_samples": "predict",
+    "compare_models": "compare", "write_report": "report", "write_manifest": "manifest",
+}  # fmt: skip
+
+
+def finish(workflow: Workflow, *arguments: str) -> Workflow:
+    """Run to the end."""
+    done = workflow.run(TARGET, *arguments)
+    assert done.returncode == 0, done.stdout
+    return workflow
+
+
+def again(first: Workflow, folder: Path) -> Workflow:
+    """Everything a second time, over the files of the first."""
+    shutil.copytree(first.folder, folder)
+    return finish(replace(first, folder=folder), "--forceall")
+
+
+def one_core(first: Workflow, folder: Path) -> Workflow:
+    """One job after another."""
+    return finish(replace(first, folder=folder), "--cores", "1")
+
+
+def four_cores(first: Workflow, folder: Path) -> Workflow:
+    """Four jobs at once."""
+    return finish(replace(first, folder=folder), "--cores", "4")
+
+
+def other_threads(first: Workflow, folder: Path) -> Workflow:
+    """More threads for each training, fewer for the simulation, jobs in another order."""
+    threads = ["train_network=2", "train_baseline=2", "simulate_cohort=1", "preprocess_counts=2"]
+    options = ["--set-threads", *threads, "--scheduler", "greedy", "--cores", "3"]
+    return finish(replace(first, folder=folder), *options)
+
+
+def odd_folder(first: Workflow, folder: Path) -> Workflow:
+    """A folder whose name has spaces, quotes and letters beyond ASCII."""
+    return finish(replace(first, folder=folder / "Dr. Müller's $HOME (copy)"))
+
+
+def other_disk(first: Workflow, folder: Path) -> Workflow:
+    """Another file system, in memory where there is one."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        return finish(replace(first, folder=folder))
+    with tempfile.TemporaryDirectory(dir=memory, prefix="exprlab-") as place:
+        finish(replace(first, folder=Path(place)))
+        shutil.copytree(place, folder)
+    return replace(first, folder=folder)
+
+
+def clone(first: Workflow, folder: Path) -> Workflow:
+    """The project itself at another path: its Snakefile, its config, its package."""
+    project = folder / "somewhere/else"
+    listed = ["git", "-C", str(PROJECT), "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in names:
+        if (PROJECT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / name, project / name)
+    config = project / first.config.relative_to(PROJECT)
+    environment = {"PYTHONPATH": str(project / "src")}
+    return finish(Workflow(folder / "work", config, project, environment))
+
+
+def other_surroundings(first: Workflow, folder: Path) -> Workflow:
+    """Another user's shell: language, time zone, home, hash seed, threads, plot style, SLURM."""
+    home = folder / "home"
+    (home / ".config/matplotlib").mkdir(parents=True)
+    style = "figure.facecolor: black\nsavefig.dpi: 31\nfont.size: 30\naxes.grid: False\n"
+    for place in (home / ".config/matplotlib/matplotlibrc", folder / "matplotlibrc"):
+        place.write_text(style)
+    environment = {
+        "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "TZ": "Pacific/Kiritimati",
+        "MATPLOTLIBRC": str(folder / "matplotlibrc"), "MPLBACKEND": "svg", "COLUMNS": "31",
+        "LANG": "tr_TR.UTF-8", "LC_ALL": "C", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "3",
+        "MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "4", "NO_COLOR": "1", "USER": "nobody",
+        "SLURM_JOB_ID": "4711", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0",
+    }  # fmt: skip
+    return finish(replace(first, folder=folder, environment=environment))
+
+
+def half_lost(first: Workflow, folder: Path) -> Workflow:
+    """Half of the files, taken by chance, are gone and made again."""
+    shutil.copytree(first.folder, folder)
+    names = sorted(first.manifest())
+    for name in random.Random(5).sample(names, len(names) // 2):
+        (folder / "results" / name).unlink()
+    (folder / TARGET).unlink()
+    return finish(replace(first, folder=folder))
+
+
+def each_rule_killed(first: Workflow, folder: Path) -> Workflow:
+    """Every rule in turn has a job killed (kill -9) in its midst, and the workflow called again."""
+    workflow, chance = replace(first, folder=folder), random.Random(6)
+    for rule, command in COMMANDS.items():
+        length = _seconds(first.folder, rule)
+        for share in (chance.uniform(0.3, 0.8), 0.2, 0.05, 0.0):
+            if kill_in(workflow, command, share * length, TARGET, "--forcerun", rule):
+                break
+        else:
+            raise AssertionError(f"no job of {rule} could be killed")
+    return finish(workflow)
+
+
+def workflow_killed(first: Workflow, folder: Path) -> Workflow:
+    """Snakemake and all its jobs are killed at three moments."""
+    workflow = replace(first, folder=folder)
+    for rule in ("check_data", "train_network", "plot_run"):
+        process = workflow.start(TARGET, start_new_session=True)
+        logs = folder / "results/logs" / rule
+        wait_until(lambda logs=logs: logs.exists() and any(logs.iterdir()), process)
+        kill_all(process)
+        workflow.run("--unlock")
+    return finish(workflow)
+
+
+def other_processor(first: Workflow, folder: Path) -> Workflow:
+    """A processor of 2013 with AVX2 and without AVX-512 (Haswell), which QEMU emulates.
+
+    For the smaller world; the default experiment would take hours.
+    """
+    if not has_emulator():
+        raise NotImplementedError("needs qemu-x86_64 (Debian: apt install qemu-user)")
+    folder.mkdir(parents=True)
+    shell = folder / "emulate.sh"
+    model = "Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-invpcid,-rtm"
+    shell.write_text(f'python() {{ qemu-x86_64 -cpu {model} "{sys.executable}" "$@"; }}\n')
+    return finish(replace(first, folder=folder, environment={"BASH_ENV": str(shell)}))
+
+
+def has_emulator() -> bool:
+    """Return whether another processor of this kind can be emulated."""
+    return platform.machine() == "x86_64" and shutil.which("qemu-x86_64") is not None
+
+
+def _seconds(folder: Path, rule: str) -> float:
+    """Return how long the first job of a rule took."""
+    place = benchmarks(folder) / rule
+    file = min(place.glob("*.tsv")) if place.is_dir() else place.with_suffix(".tsv")
+    return float(pd.read_csv(file, sep="\t")["s"].iloc[0])
+
+
+PERTURBATIONS: tuple[Callable[[Workflow, Path], Workflow], ...] = (
+    again,
+    one_core,
+    four_cores,
+    other_threads,
+    odd_folder,
+    other_disk,
+    clone,
+    other_surroundings,
+    half_lost,
+    each_rule_killed,
+    workflow_killed,
+    other_processor,
+)

@@ -1,0 +1,78 @@
+"""Same inputs, same bytes: the manifest of the smaller world under every perturbation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from workflow.conftest import Workflow
+from workflow.disturb import chaos
+from workflow.perturbations import PERTURBATIONS, has_emulator, other_processor
+from workflow.test_mlflow import client_of, runs_of
+
+from exprlab.files import sha256
+
+
+def test_manifest_lists_every_scientific_file(finished: Workflow) -> None:
+    results = finished.folder / "results"
+    listed = finished.manifest()
+    names = finished.files().keys() - {"manifest.json"}
+    assert listed == {name: sha256(results / name) for name in names}
+    assert len(listed) > 90
+
+
+def test_manifest_says_how_each_file_was_made(finished: Workflow) -> None:
+    manifest = json.loads((finished.folder / "results/manifest.json").read_text())
+    digests, seen = finished.manifest(), set()
+    for entry in manifest["files"]:
+        # Inputs come before what is made of them.
+        assert set(entry["inputs"]) <= seen | {entry["path"]}
+        assert all(digests[name] == digest for name, digest in entry["inputs"].items())
+        seen.add(entry["path"])
+        assert entry["code"] == manifest["rules"][entry["rule"]]["code"]
+    of = {entry["path"]: entry for entry in manifest["files"]}
+    assert of["tumours/data/cohort.h5ad"]["inputs"] == {}
+    weights = of["tumours/mlp/seed-1/weights.safetensors"]
+    assert weights["params"]["seed"] == 1
+    assert weights["params"]["settings"]["model"]["hidden"] == [16]
+    record = json.loads((finished.folder / "results/tumours/mlp/seed-1/record.json").read_text())
+    assert sorted(weights["inputs"].values()) == sorted(record["inputs"].values())
+
+
+def test_manifest_names_no_place_and_no_time(finished: Workflow) -> None:
+    text = (finished.folder / "results/manifest.json").read_text()
+    status = json.loads((finished.folder / "results/tumours/mlp/seed-0/status.json").read_text())
+    assert str(finished.folder) not in text
+    assert status["host"] not in text.split('"')
+
+
+@pytest.mark.parametrize("perturb", PERTURBATIONS, ids=lambda function: function.__name__)
+def test_perturbation_changes_no_byte(
+    perturb: Callable[[Workflow, Path], Workflow], finished: Workflow, tmp_path: Path
+) -> None:
+    if perturb is other_processor and not has_emulator():
+        pytest.skip("no emulator: apt install qemu-user")
+    other = perturb(finished, tmp_path / "world")
+    first, second = finished.manifest(), other.manifest()
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+    whole = [world.folder / "results/manifest.json" for world in (finished, other)]
+    assert whole[0].read_bytes() == whole[1].read_bytes()
+
+
+def test_chaos_ends_as_if_nothing_had_happened(finished: Workflow, tmp_path: Path) -> None:
+    world = Workflow(tmp_path / "chaos")
+    starts = chaos(world, kills=20, seed=8, say=print)
+    assert starts >= 20
+    done = world.run()
+    assert done.returncode == 0, done.stdout
+    assert world.manifest() == finished.manifest()
+    runs = runs_of(world)  # which fails if a run is there twice
+    assert len(runs) == 5
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    (experiment,) = client_of(world).search_experiments(filter_string="name = 'smaller-world'")
+    assert {run.info.run_id for run in runs.values()} == {
+        run.info.run_id for run in client_of(world).search_runs([experiment.experiment_id])
+    }
