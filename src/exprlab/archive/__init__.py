@@ -1,0 +1,1 @@
+"""One file that holds an experiment, for a paper or a repository."""
