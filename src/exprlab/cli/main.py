@@ -27,6 +27,12 @@ COMMANDS = {
     "compare": "compare the models of an experiment",
     "predict": "predict new samples with a packed model",
     "manifest": "list every scientific file, its digest, and how it was made",
+    "verify": "make an experiment again and compare every file",
+    "diff": "explain how two runs or experiments differ",
+    "why": "say what would run again, and why",
+    "model-card": "write a run's model card",
+    "checklist": "fill the DOME checklist for machine learning in biology",
+    "archive": "pack an experiment into one RO-Crate",
     "publish": "bring the MLflow store up to date with results/",
     "report": "write the HTML report",
     "ui": "open the MLflow UI over results/ on 127.0.0.1",
@@ -38,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand and return its exit code.
 
     0 is success, 1 a failure of the system (disk, permissions), 2 a mistake in the input, 130 an
-    interrupt. Only a bug shows a traceback.
+    interrupt; a command may return others, which its help names. Only a bug shows a traceback.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     name = arguments[0] if arguments else "--help"
@@ -61,7 +67,7 @@ def _run(name: str, arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     _limit_threads(getattr(parsed, "threads", 1))
     try:
-        module.run(parsed)
+        code = module.run(parsed)
         # What cannot be written is told here, not by Python when it ends.
         sys.stdout.flush()
     except UserError as error:
@@ -78,7 +84,7 @@ def _run(name: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return code or 0
 
 
 def _reason(error: OSError) -> str:

@@ -36,6 +36,7 @@ def pack_model(
     temperature, threshold
         Fitted on validation samples.
     """
+    installed = package_versions()
     return Model(
         kind=network["kind"],
         architecture=dict(network["architecture"]),
@@ -44,5 +45,5 @@ def pack_model(
         classes=CLASSES,
         temperature=float(temperature),
         threshold=float(threshold),
-        versions=package_versions(PACKAGES),
+        versions={name: installed[name] for name in PACKAGES if name in installed},
     )

@@ -4,80 +4,207 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import shutil
 import socket
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-# Packages whose versions decide what comes out.
-PACKAGES = (
-    "exprlab",
-    "snakemake",
-    "torch",
-    "pytorch-lightning",
-    "mlflow",
-    "numpy",
-    "pandas",
-    "scipy",
-    "scikit-learn",
-    "anndata",
+from exprlab import SWITCHES
+from exprlab.files import sha256
+
+PACKAGE = Path(__file__).resolve().parents[1]
+LOCK = PACKAGE.parents[1] / "requirements.lock"
+# Instructions by which libraries of numerics choose their code.
+CPU_FEATURES = frozenset(
+    {"avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "asimd", "sve"}
 )
 
 
-def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str]:
-    """Return the installed version of each package, leaving out those that are not there."""
-    versions = {}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
 def environment() -> dict[str, Any]:
-    """Return host, operating system, Python, packages, git state and the SLURM job, if any."""
+    """Return host, processor, GPUs, Python, packages, BLAS, git state and command line.
+
+    Of BLAS libraries only those are listed that this process has loaded by now.
+    """
+    packages = package_versions()
     return {
         "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "platform": platform.platform(),
-        "processor": _processor(),
+        "os": platform.platform(),
         "python": platform.python_version(),
-        "packages": package_versions(),
+        "processor": _processor(),
+        "cpu_features": _cpu_features(),
+        "cores": os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        "gpus": _gpus(),
+        "blas": _blas(),
+        "switches": {name: os.environ.get(name) for name in sorted(SWITCHES)},
+        "packages": packages,
+        "lock": lock_state(packages),
+        "git": git_state(),
+        "command": [without_password(word) for word in ["exprlab", *sys.argv[1:]]],
+        "workflow_command": without_password(os.environ.get("EXPRLAB_COMMAND", "")) or None,
         "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
-        **git_state(),
     }
 
 
-def git_state(folder: Path | None = None) -> dict[str, Any]:
-    """Return commit and whether files differ from it; None where there is no repository."""
+def package_versions() -> dict[str, str]:
+    """Return the version of every installed distribution, by its normalised name (PEP 503)."""
+    found = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:  # a half-removed distribution has none
+            found.setdefault(_normalised(name), distribution.version)
+    return dict(sorted(found.items()))
+
+
+def lock_state(packages: dict[str, str], lock: Path | None = None) -> dict[str, Any] | None:
+    """Return the lock file's digest and every package that is not as it says.
+
+    Returns
+    -------
+    dict or None
+        `sha256` and `differences` (name -> `locked`, `installed`, which is None for a missing
+        one); None where no lock file lies beside the source. Test tools are not missed, and a
+        local label such as +cpu is no difference.
+    """
+    lock = lock or LOCK
+    if not lock.is_file():
+        return None
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock.read_text("utf-8"), re.MULTILINE))
+    differences = {}
+    for name, version in locked.items():
+        installed = packages.get(_normalised(name))
+        if installed is not None and _public(installed) != _public(version):
+            differences[_normalised(name)] = {"locked": version, "installed": installed}
+    for name in _required() - set(packages):
+        differences[name] = {"locked": locked.get(name), "installed": None}
+    return {"sha256": sha256(lock), "differences": dict(sorted(differences.items()))}
+
+
+def git_state(folder: Path | None = None) -> dict[str, Any] | None:
+    """Return commit and whether files differ from it; None where the source is not in git."""
+    folder = folder or PACKAGE
+    # The source may lie untracked in a repository of somebody else, as an installed package does.
+    if not _git(folder, "ls-files", "__init__.py"):
+        return None
     commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"git_commit": commit or None, "git_dirty": bool(changes) if commit else None}
+    changes = _git(folder, "status", "--porcelain", "--", ":/src", ":/workflow", ":/Snakefile")
+    return {"commit": commit, "dirty": bool(changes)}
 
 
-def _git(folder: Path | None, *arguments: str) -> str | None:
-    folder = folder or Path(__file__).parent
+def uncommitted(folder: Path | None = None) -> str:
+    """Return what of the source is not in its commit, as a diff; new files by name, at the end."""
+    folder = folder or PACKAGE
+    if git_state(folder) is None:
+        return ""
+    diff = _git(folder, "diff", "HEAD", "--", ":/") or ""
+    new = _git(
+        folder, "ls-files", "--others", "--exclude-standard", "--full-name",
+        "--", ":/src", ":/workflow",
+    )  # fmt: skip
+    lines = [*([diff] if diff else []), *(f"# new: {name}" for name in (new or "").splitlines())]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def without_password(text: str) -> str:
+    """Return a text fit for messages and records: passwords in addresses are masked."""
+    return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:***@", text)
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _public(version: str) -> str:
+    return version.partition("+")[0]
+
+
+def _required() -> set[str]:
+    """Return the packages that exprlab needs itself, test tools left out."""
+    try:
+        wanted = metadata.requires("exprlab") or []
+    except metadata.PackageNotFoundError:
+        return set()
+    names = (re.match(r"[\w.-]+", line) for line in wanted if "extra ==" not in line)
+    return {_normalised(match[0]) for match in names if match}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    return _output(["git", "-C", str(folder), *arguments])
+
+
+def _output(command: list[str]) -> str | None:
+    """Return what a program says, None if it is not there or fails."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
+            command, capture_output=True, text=True, errors="replace", timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
 
 
+def _proc(file: str, field: str) -> str:
+    """Return the first value of a field in a file of /proc, '' where there is none."""
+    try:
+        text = Path(f"/proc/{file}").read_text()
+    except OSError:
+        return ""
+    found = re.search(rf"^{field}\s*:\s*(.*)$", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
 def _processor() -> str:
     """Return the processor's name as its maker gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return _proc("cpuinfo", "model name") or platform.processor() or platform.machine()
+
+
+def _cpu_features() -> list[str]:
+    flags = _proc("cpuinfo", "(?:flags|Features)").split()
+    return sorted(CPU_FEATURES.intersection(flags))
+
+
+def _memory_gb() -> float | None:
+    kilobytes = _proc("meminfo", "MemTotal").split()
+    return round(int(kilobytes[0]) / 2**20, 1) if kilobytes else None
+
+
+def _gpus() -> list[dict[str, str]]:
+    if not shutil.which("nvidia-smi"):
+        return []
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    rows = [line.split(", ") for line in (_output(query) or "").splitlines()]
+    return [{"name": row[0], "driver": row[1]} for row in rows if len(row) == 2]
+
+
+def _blas() -> list[dict[str, Any]]:
+    from threadpoolctl import threadpool_info
+
+    found = [
+        {
+            "library": info.get("internal_api"),
+            "version": info.get("version"),
+            "kernel": info.get("architecture"),
+            "threads": info.get("num_threads"),
+        }
+        for info in threadpool_info()
+        if info.get("user_api") == "blas"
+    ]
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        # Torch links MKL into itself, where no other program finds it.
+        mkl = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
+        version = mkl[1] if mkl else torch.__version__
+        threads = torch.get_num_threads()
+        found.append(
+            {
+                "library": "mkl (torch)" if mkl else "torch",
+                "version": version,
+                "kernel": torch.backends.cpu.get_cpu_capability(),
+                "threads": threads,
+            }
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Proving and explaining that results can be made again."""

@@ -1,0 +1,142 @@
+"""What is to be made again: an experiment, or one run of it, as its manifest tells."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exprlab.errors import UserError, did_you_mean
+from exprlab.files import read_json
+from exprlab.keys import ENVIRONMENT_FILE, SIDE_FILES
+from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Original:
+    """A manifest, the part of it that is asked for, and the files as far as they are at hand.
+
+    Attributes
+    ----------
+    name
+        What the user called it.
+    manifest
+        The whole manifest.
+    files
+        The entries that are to be proven, in the order of the DAG.
+    folder
+        Where the files lie; None if there is only the manifest.
+    environment
+        Where and with what the files were made; empty if nothing tells.
+    run
+        (dataset, model, split) of a single run; None for a whole experiment.
+    """
+
+    name: str
+    manifest: dict[str, Any]
+    files: list[dict[str, Any]]
+    folder: Path | None
+    environment: dict[str, Any]
+    run: tuple[str, str, str] | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config that makes these files and no others."""
+        config = self.manifest["config"]
+        if self.run is None:
+            return config
+        dataset, model, split = self.run
+        seed = int(split.removeprefix("seed-"))
+        chosen = {"datasets": [dataset], "models": [model], "seeds": [seed]}
+        return {
+            **config,
+            "experiment": {**config["experiment"], **chosen},
+            "datasets": {dataset: config["datasets"][dataset]},
+            "models": {model: config["models"][model]},
+        }
+
+
+def open_original(name: str, scratch: Path) -> Original:
+    """Find what a user names: a results folder, a manifest, a run's folder or an MLflow run id.
+
+    Parameters
+    ----------
+    name
+        As it was typed.
+    scratch
+        An empty folder for what is fetched from MLflow.
+
+    Raises
+    ------
+    UserError
+        If it is none of these, or there is no manifest.
+    """
+    path = Path(name)
+    if path.is_dir() and (path / MANIFEST_FILE).exists():
+        return _experiment(name, read_manifest(path), path)
+    if path.is_file():
+        return _experiment(name, read_manifest(path), path.parent)
+    if path.is_dir():
+        return _run_of_folder(name, path.resolve())
+    if RUN_ID.fullmatch(name):
+        from exprlab.tracking.fetch import fetch_proof
+
+        manifest, run = fetch_proof(name, scratch)
+        read = read_manifest(manifest)
+        environment = _environment(manifest.parent)
+        return Original(name, read, _entries(read, run), None, environment, run)
+    beside = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
+    raise UserError(
+        f"{name}: no such folder, and no MLflow run id (32 digits and letters a to f). Give a "
+        f"folder of results, a manifest.json, a run's folder or a run id"
+        f"{did_you_mean(path.name, beside)}"
+    )
+
+
+def _experiment(name: str, manifest: dict[str, Any], folder: Path) -> Original:
+    present = any((folder / entry["path"]).exists() for entry in manifest["files"])
+    environment = _environment(folder)
+    return Original(name, manifest, manifest["files"], folder if present else None, environment)
+
+
+def _run_of_folder(name: str, path: Path) -> Original:
+    results = path.parents[2] if len(path.parts) > 3 else path
+    if not (results / MANIFEST_FILE).exists():
+        raise UserError(
+            f"{name}: there is no {MANIFEST_FILE} in it, nor three folders above it; a finished "
+            "`snakemake --cores 4` leaves results/manifest.json. Give the folder of results, or "
+            "of one run in it (results/dataset/model/split)"
+        )
+    manifest = read_manifest(results)
+    dataset, model, split = path.relative_to(results).parts
+    run = (dataset, model, split)
+    files = _entries(manifest, run)
+    if not files:
+        raise UserError(f"{name}: {results / MANIFEST_FILE} knows no such run")
+    return Original(name, manifest, files, results, _environment(path), run)
+
+
+def _entries(manifest: dict[str, Any], run: tuple[str, str, str] | None) -> list[dict[str, Any]]:
+    """Return a run's own files and all that they depend on."""
+    if run is None:
+        return manifest["files"]
+    folder = "/".join(run) + "/"
+    wanted = {e["path"] for e in manifest["files"] if e["path"].startswith(folder)}
+    # Inputs stand before what is made of them, so one pass backwards finds all that is behind.
+    for entry in reversed(manifest["files"]):
+        if entry["path"] in wanted:
+            wanted |= set(entry["inputs"])
+    return [entry for entry in manifest["files"] if entry["path"] in wanted]
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    path = folder / ENVIRONMENT_FILE
+    return read_json(path) if path.exists() else {}
+
+
+def is_side(path: str) -> bool:
+    """Return whether a file holds what may differ between equal runs."""
+    return Path(path).name in SIDE_FILES

@@ -1,0 +1,71 @@
+"""Why a file came out differently: code, parameters, data, environment or hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exprlab.provenance.code import code_digest, module_digests, packages_used
+
+HARDWARE = ("processor", "cpu_features", "gpus", "cores")
+SOFTWARE = ("os", "python", "blas", "switches")
+
+
+def code_changes(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return, for each rule whose code is another one now, what of it has changed."""
+    changes = {}
+    for rule, was in manifest["rules"].items():
+        command = was["command"].replace("-", "_")
+        if code_digest(command) == was["code"]:
+            continue
+        modules = _changed(was["modules"], module_digests(command), "edited")
+        changes[rule] = modules + versions(was["packages"], packages_used(command))
+    return changes
+
+
+def versions(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the packages whose versions differ, as 'torch 2.12.0 -> 2.13.0'."""
+    return [
+        f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+
+
+def settings(before: Any, now: Any, name: str = "") -> list[str]:
+    """Return the settings that differ, as 'model.hidden: [128] -> [64]'."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return [
+            line
+            for key in sorted({*before, *now})
+            for line in settings(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+        ]
+    return [] if before == now else [f"{name}: {before} -> {now}"]
+
+
+def environment_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what differs in software between two environments, packages last."""
+    lines = _facts(before, now, SOFTWARE)
+    return lines + versions(before.get("packages", {}), now.get("packages", {}))
+
+
+def hardware_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what differs in hardware between two environments."""
+    return _facts(before, now, HARDWARE)
+
+
+def _facts(before: Mapping[str, Any], now: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
+    known = [name for name in names if before.get(name) and now.get(name)]
+    return [line for name in known for line in settings(before[name], now[name], name)]
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str], verb: str) -> list[str]:
+    lines = []
+    for name in sorted({*before, *now}):
+        if name not in now:
+            lines.append(f"{name} is gone")
+        elif name not in before:
+            lines.append(f"{name} is new")
+        elif before[name] != now[name]:
+            lines.append(f"{name} was {verb}")
+    return lines

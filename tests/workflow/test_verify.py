@@ -1,0 +1,122 @@
+"""`exprlab verify` on real results: proven, nearly proven, refuted, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from workflow.conftest import PROJECT, Workflow
+from workflow.test_mlflow import runs_of
+
+from exprlab.files import read_arrays, sha256, write_arrays, write_json
+
+RUN = "tumours/logistic/seed-1"
+
+
+def verify(
+    what: str | Path, folder: Path, *options: str, source: Path = PROJECT
+) -> subprocess.CompletedProcess[str]:
+    """Call the command in a folder, with the package of `source`."""
+    command = [sys.executable, "-m", "exprlab", "verify", str(what), "--cores", "2"]
+    command += ["--snakefile", str(source / "Snakefile"), *options]
+    environment = {**os.environ, "PYTHONPATH": str(source / "src")}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_experiment_is_identical(finished: Workflow, tmp_path: Path) -> None:
+    done = verify("results", finished.folder, "--output", str(tmp_path / "certificate.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "IDENTICAL: all " in done.stdout
+    certificate = json.loads((tmp_path / "certificate.json").read_text())
+    assert certificate["n_files"] == len(finished.manifest())
+    assert certificate["code"] == {}
+    assert certificate["mismatches"] == []
+
+
+def test_one_run_is_found_by_its_mlflow_id_alone(finished: Workflow, tmp_path: Path) -> None:
+    run_id = runs_of(finished)[RUN].info.run_id
+    # Nothing but the store: the files of the results are not at hand.
+    shutil.copytree(finished.folder / "results/mlflow", tmp_path / "results/mlflow")
+    done = verify(run_id, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"run {RUN}" in done.stdout
+    assert "IDENTICAL" in done.stdout
+
+
+def test_flipped_byte_is_named(copy: Workflow) -> None:
+    path = copy.folder / "results" / RUN / "predictions.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    done = verify("results", copy.folder)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert f"{RUN}/predictions.parquet" in done.stdout
+    assert "1 of " in done.stdout
+
+
+def test_nearly_the_same_numbers_are_within_tolerance(copy: Workflow) -> None:
+    path = copy.folder / "results" / RUN / "weights.safetensors"
+    arrays = read_arrays(path)
+    name = max(arrays, key=lambda key: arrays[key].size)
+    arrays[name] = arrays[name] * (1 + 1e-6)
+    write_arrays(path, arrays)
+    pretend(copy, f"{RUN}/weights.safetensors")
+    done = verify(f"results/{RUN}", copy.folder)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "IDENTICAL WITHIN TOLERANCE" in done.stdout
+    assert f"largest difference in {RUN}/weights.safetensors" in done.stdout
+    assert name in done.stdout
+
+
+def test_other_numbers_are_different(copy: Workflow) -> None:
+    path = copy.folder / "results" / RUN / "weights.safetensors"
+    arrays = read_arrays(path)
+    write_arrays(path, {name: array + 0.5 for name, array in arrays.items()})
+    pretend(copy, f"{RUN}/weights.safetensors")
+    done = verify(f"results/{RUN}", copy.folder)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert f"first in {RUN}/weights.safetensors (rule train_baseline)" in done.stdout
+
+
+def test_edited_code_is_the_reason(copy: Workflow, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for name in ("src", "workflow", "config"):
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(PROJECT / name, source / name, ignore=ignore)
+    shutil.copyfile(PROJECT / "Snakefile", source / "Snakefile")
+    module = source / "src/exprlab/evaluation/metrics.py"
+    text = module.read_text()
+    edited = text.replace("return np.divide(above, below,", "return 0.9 * np.divide(above, below,")
+    assert edited != text
+    module.write_text(edited)
+    done = verify(f"results/{RUN}", copy.folder, source=source)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert f"first in {RUN}/evaluation.json (rule evaluate_model)" in done.stdout
+    (why,) = [line for line in done.stdout.splitlines() if line.startswith("why")]
+    assert why.split() == ["why", "code"]
+    assert "evaluation/metrics.py was edited" in done.stdout
+
+
+@pytest.mark.parametrize("what", ["nowhere", "0" * 32, "results/tumours"])
+def test_what_cannot_be_proven_is_told(finished: Workflow, what: str) -> None:
+    done = verify(what, finished.folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def pretend(workflow: Workflow, name: str) -> None:
+    """Let the manifest believe that a changed file had been made so."""
+    path = workflow.folder / "results/manifest.json"
+    manifest = json.loads(path.read_text())
+    (entry,) = [entry for entry in manifest["files"] if entry["path"] == name]
+    entry["sha256"] = sha256(workflow.folder / "results" / name)
+    write_json(path, manifest)
