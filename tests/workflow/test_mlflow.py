@@ -88,8 +88,7 @@ def store_of(workflow: Workflow) -> dict[str, dict]:
             tags = {k: v for k, v in run.data.tags.items() if k != "exprlab.members"}
             parent = tags.pop("mlflow.parentRunId", None)
             tags.pop("mlflow.artifactLocation", None)
-            shown[names[run.info.run_id]] = {
-                "experiment": experiment.name,
+            shown[f"{experiment.name} {names[run.info.run_id]}"] = {
                 "parent": parent and names[parent],
                 "name": run.info.run_name,
                 "state": (run.info.status, run.info.start_time, run.info.end_time),
@@ -151,7 +150,8 @@ def test_lost_store_is_rebuilt_equal(copy: Workflow) -> None:
         done = copy.changed(**changes).run()
         assert done.returncode == 0, done.stdout
     before = store_of(copy)
-    assert len(before) == 4 + 1 + 2 + 1 + 2 + 1
+    runs_and_studies = (4 + 2) + 2 + 2 + 1
+    assert len(before) == runs_and_studies
     # Another folder: this process has the lost database open.
     moved = Workflow(copy.folder.with_name("moved"), copy.folder.with_name("moved/changed.yaml"))
     copy.folder.rename(moved.folder)

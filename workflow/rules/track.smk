@@ -85,9 +85,7 @@ rule publish_runs:
         # Another store has to be filled too; of its address only a digest is kept.
         store=digest_of(MLFLOW_URI),
         # MLflow keeps the whole path of each artifact, so a store that was moved has to be told.
-        place=lambda wildcards, output: (
-            "" if MLFLOW_URI else os.path.abspath(output.receipt)
-        ),
+        place="" if MLFLOW_URI else os.getcwd(),
         code=code_digest("publish"),
     shell:
         "python -m exprlab publish --runs {params.runs} --attach {input.attachments}"
