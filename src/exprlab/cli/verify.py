@@ -79,7 +79,7 @@ def scratch_folder(parent: Path | None) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         # A relative name would mean another folder to the workflow that runs in it.
         parent = parent.resolve()
-    # What a batch system, `timeout` or a closed terminal sends; without this nothing would be cleared away.
+    # A batch system, `timeout` and a closed terminal send these, which would leave everything.
     for request in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(request, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="exprlab-verify-", dir=parent) as folder:

@@ -20,11 +20,11 @@ DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{16}|[0-9a-f]{12}")
 # How a package was built: 2.13.0+cpu and 2.13.0+cu130 are one version.
 BUILD = re.compile(r"(?<=\d)\+\w+$")
 # What is compared by its meaning in HTML and Markdown: a picture, a digest, a number (no version as
-# 2.13.0, no part of a name or colour).
+# 2.13.0, no part of a name or of a colour as #1e6091).
 TOKEN = re.compile(
     r"(?P<picture>data:image/png;base64,[A-Za-z0-9+/=]+)"
     r"|(?<![\w.])(?P<digest>[0-9a-f]{64}|(?=\d*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{12}))(?!\w)"
-    r"|(?<![\w.])(?P<number>[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\w|\.\d)"
+    r"|(?<![\w.#])(?P<number>[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\w|\.\d)"
     r"(?P<percent>[^\S\n]*%)?"
 )
 # Characters that are shown around the first difference of two texts.
@@ -132,11 +132,12 @@ def _words(walk: Walk, line: int, a: str, b: str) -> int:
 def _token(walk: Walk, where: str, a: re.Match[str], b: re.Match[str]) -> None:
     """Compare what stands at the same place in two texts."""
     kinds = {a.lastgroup, b.lastgroup}
-    if a[0] == b[0] or (kinds != {"number"} and _digests(a[0], b[0])):
-        return
     if kinds == {"picture"}:
+        # Equal ones as well: comparing a file with itself tells whether it is damaged.
         contents = [base64.b64decode(m[0].partition(",")[2], validate=True) for m in (a, b)]
         walk.picture(f"{where}, picture: ", *contents)
+    elif a[0] == b[0] or (kinds != {"number"} and _digests(a[0], b[0])):
+        return
     elif kinds <= {"number", "percent"}:
         walk.exact(f"{where}, percent sign", a["percent"], b["percent"])
         _number(walk, where, a, b)

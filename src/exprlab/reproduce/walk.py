@@ -106,9 +106,10 @@ class Walk:
             gap = scale = np.zeros(0)
         else:
             gap, scale = _gap_and_scale(a, b, rounding)
-            # An infinite or undefined gap is beyond every tolerance.
-            apart = ~(gap <= self.tolerance.absolute + self.tolerance.relative * scale)
-            apart |= ~np.isfinite(gap)
+            # An infinite or undefined gap is beyond every tolerance, and none is within each.
+            with np.errstate(all="ignore"):
+                limit = self.tolerance.absolute + self.tolerance.relative * scale
+                apart = (gap != 0) & ~((gap <= limit) & np.isfinite(gap))
         if apart.any():
             index = _index_of(apart)
             raise Apart(where(index), f"{shown(a[index])} and {shown(b[index])}")
