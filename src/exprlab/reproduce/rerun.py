@@ -69,13 +69,8 @@ def run_again(
     file = folder / "config/config.yaml"
     file.parent.mkdir(parents=True)
     file.write_text(yaml.safe_dump(config, sort_keys=True), encoding="utf-8")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
-    command += ["--directory", str(folder), "--cores", str(cores), "--nocolor"]
-    # Of a failed job nothing else remains; and what fails here belongs into no MLflow store.
-    command += ["--show-failed-logs", "--no-hooks"]
-    command += [f"results/{path}" for path in targets]
     lines = []
-    with _workflow(command, folder) as process:
+    with _workflow(command_of(snakefile, targets, folder, cores), folder) as process:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip())
@@ -86,6 +81,15 @@ def run_again(
         raise UserError(f"{snakefile}: the workflow failed in {folder}:\n{last}")
 
 
+def command_of(snakefile: Path, targets: list[str], folder: Path, cores: int) -> list[str]:
+    """Return the call of Snakemake."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
+    command += ["--directory", str(folder), "--cores", str(cores), "--nocolor"]
+    # Of a failed job nothing else remains; and what fails here belongs into no MLflow store.
+    command += ["--show-failed-logs", "--no-hooks"]
+    return command + [f"results/{path}" for path in targets]
+
+
 @contextmanager
 def _workflow(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a workflow; whatever ends this block, nothing of the workflow outlives it."""
@@ -93,6 +97,10 @@ def _workflow(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str
     # The jobs are to run this very package; a relative path in it means nothing in `folder`.
     paths = [str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
+    # What interrupted tools leave is cleared away with the rest.
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    environment["TMPDIR"] = str(temporary)
     process = subprocess.Popen(
         command, cwd=folder, env=environment, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
