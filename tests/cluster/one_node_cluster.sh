@@ -44,12 +44,16 @@ install() {
     || fail "Debian's packages could not be installed: ${PACKAGES[*]}"
 }
 
-# The daemons listen where the name of this machine leads to, not to the whole network.
-address() { getent ahostsv4 "$(hostname)" | awk 'NR == 1 { print $1 }' | grep . || echo 127.0.0.1; }
+# The daemons listen where the name of this machine leads to (127.0.0.1 as a rule), not everywhere.
+address() {
+  getent ahostsv4 "$(hostname)" | awk 'NR == 1 { print $1 }' | grep . \
+    || fail "the name of this machine, $(hostname), leads to no address; /etc/hosts may give it one"
+}
 
 configure() {
   local user address node name port=$CLUSTER_PORT
-  user=$(id -un) address=$(address)
+  user=$(id -un)
+  address=$(address)
   mkdir -p "$RUN" "$CLUSTER_DIR"/{bin,log,state,spool}
   chmod 755 "$CLUSTER_DIR" "$RUN"
   cat > "$CONF" <<END
@@ -108,7 +112,7 @@ all_ready() { [ "$(sinfo -h -N -t idle,mix,alloc -o %N | sort -u | wc -l)" = ${#
 start() {
   local node
   install
-  alive slurmctld || configure
+  if ! alive slurmctld; then configure; fi
   alive munged || munged --force --key-file="$CLUSTER_DIR/munge.key" --socket="$SOCKET" \
     --pid-file="$RUN/munged.pid" --log-file="$CLUSTER_DIR/log/munged.log" \
     --seed-file="$RUN/munge.seed"
@@ -126,22 +130,22 @@ no_jobs() { [ -z "$(squeue -h)" ]; }
 stop() {
   local file pid
   if alive slurmctld; then
-    scancel --user "$(id -un)" && wait_for 30 no_jobs
+    scancel --user "$(id -un)" && (wait_for 30 no_jobs) || true
   fi
   for file in "$RUN"/slurmd-*.pid "$RUN/slurmctld.pid" "$RUN/munged.pid"; do
     [ -s "$file" ] || continue
     pid=$(cat "$file")
     # The number may belong to another process by now.
     case $(cat "/proc/$pid/comm" 2>/dev/null) in slurmd | slurmctld | munged) ;; *) continue ;; esac
-    kill "$pid"
-    wait_for 20 eval "! kill -0 $pid"
+    kill "$pid" || continue
+    (wait_for 20 eval "! kill -0 $pid") || kill -9 "$pid"
     rm -f "$file"
   done
 }
 
 case ${1:-} in
   install) install ;;
-  start) start && sinfo ;;
+  start) start; sinfo ;;
   stop) stop ;;
   status) alive slurmctld || fail "no cluster runs in $CLUSTER_DIR"; sinfo -N -l; squeue ;;
   *) sed -n 's/^# \{0,1\}//; 2,10p' "$0"; exit 2 ;;
