@@ -1,0 +1,250 @@
+"""What in a planned job itself makes it run: Snakemake's words, told finer by the last manifest."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exprlab.files import sha256
+from exprlab.keys import SIDE_FILES
+from exprlab.provenance.code import code_digest
+from exprlab.provenance.environment import without_password
+from exprlab.reproduce import reasons
+from exprlab.reproduce.plan import RESULTS, Job, job_key, paths_in
+
+# Kinds of causes.
+NEW, MISSING, UNFINISHED, FORCED = "new", "missing", "unfinished", "forced"
+CHANGED, CODE, RULE, SETTING, INPUTS = "changed", "code", "rule", "setting", "inputs"
+
+# Openings of the parts of Snakemake's reason (Reason.__str__ in its jobs.py), which it joins by
+# '; '. Values of parameters may hold that, too, so only these words begin a part.
+PARTS = (
+    "Forced execution",
+    "Missing output files",
+    "Incomplete output files",
+    "Updated input files",
+    "Input files updated by another job",
+    "Set of input files has changed since last execution",
+    "Code has changed since last execution",
+    "Params have changed since last execution",
+    "Software environment definition has changed since last execution",
+    "Rules with ",
+)
+# What Snakemake tells of changed parameters: sides, Python's spelling of strings, other values.
+WORD = re.compile(r"""\bbefore:|\bnow:|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,]+""")
+
+
+@dataclass(frozen=True, order=True)
+class Cause:
+    """A reason to run: its kind, and what exactly (empty if the files concerned say it)."""
+
+    kind: str
+    what: str = ""
+
+
+@dataclass
+class Own:
+    """Causes of one job -> the files concerned."""
+
+    causes: dict[Cause, list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, what: str = "", files: Iterable[str] = ()) -> None:
+        self.causes.setdefault(Cause(kind, what), []).extend(files)
+
+
+class Past:
+    """The last complete run, as its manifest tells it, beside what is asked for now.
+
+    Parameters
+    ----------
+    manifest
+        None if there is none.
+    results
+        The folder of the results.
+    lineage, config
+        Of the new plan.
+    """
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any] | None,
+        results: Path,
+        lineage: Iterable[dict[str, Any]],
+        config: Mapping[str, Any] | None,
+    ) -> None:
+        self.results = results
+        self.known = manifest is not None
+        manifest = manifest or {"rules": {}, "files": [], "config": config}
+        self.rules = manifest["rules"]
+        self.entries = {job_key(e["rule"], e["wildcards"]): e for e in manifest["files"]}
+        self.digests = {e["path"]: e["sha256"] for e in manifest["files"]}
+        self.code = reasons.code_changes(manifest)
+        self.now = {job_key(e["rule"], e["wildcards"]): e for e in lineage}
+        # Without a config there is nothing to compare with.
+        self.settings = reasons.settings(manifest["config"], config) if config else []
+
+    def gone(self) -> list[str]:
+        """Return the files that were there and are missing."""
+        return [path for path in self.digests if not (self.results / path).exists()]
+
+
+def own_causes(job: Job, past: Past, forcerun: Iterable[str]) -> dict[Cause, list[str]]:
+    """Return what in a job itself makes it run -> the files concerned.
+
+    Snakemake stops looking for reasons in whatever follows from another job, so here the manifest
+    is asked, too: a job may follow from one cause and have another of its own.
+
+    Parameters
+    ----------
+    job
+        A planned job.
+    past
+        The last complete run.
+    forcerun
+        Rules and files that the user wants made anew.
+    """
+    own, words = Own(), split_reason(job.reason)
+    if "Forced execution" in words:
+        by_user = sorted({job.rule, *job.outputs}.intersection(forcerun))
+        # With rerun-incomplete, Snakemake calls forced what a killed job has left.
+        for name in by_user:
+            own.add(FORCED, f"you force it: --forcerun {name}")
+        if not by_user:
+            own.add(UNFINISHED, "", job.outputs)
+    if incomplete := words.get("Incomplete output files"):
+        own.add(UNFINISHED, "", paths_in(incomplete))
+    if missing := words.get("Missing output files"):
+        _missing(job, past, paths_in(missing), own)
+    if updated := words.get("Updated input files"):
+        own.add(CHANGED, "", paths_in(updated))
+    _code(job, past, words, own)
+    _settings(job, past, words, own)
+    _inputs(job, past, words, own)
+    return own.causes
+
+
+def split_reason(reason: str) -> dict[str, str]:
+    """Return the parts of Snakemake's reason: opening -> what follows it."""
+    openings = "|".join(map(re.escape, PARTS))
+    pieces = re.split(rf"(?:^|; )({openings})(?:: )?", reason)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+def _missing(job: Job, past: Past, paths: list[str], own: Own) -> None:
+    """Tell what was lost from what has never been made."""
+    if past.known and (job.key in past.entries or job.rule not in past.rules):
+        own.add(MISSING, "", paths)
+        return
+    chosen = [
+        line
+        for line in past.settings
+        if line.startswith(("experiment.seeds:", "experiment.models:", "experiment.datasets:"))
+    ]
+    for line in chosen or [""]:
+        own.add(SETTING if line else NEW, line)
+
+
+def _code(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
+    for line in past.code.get(job.rule, ()) if job.key in past.entries else ():
+        own.add(CODE, line)
+    if "Code has changed since last execution" in words:
+        own.add(RULE, f"the command of rule {job.rule} was edited (workflow/rules/)")
+    if "Software environment definition has changed since last execution" in words:
+        own.add(RULE, f"the conda environment of rule {job.rule} was edited (workflow/envs/)")
+
+
+def _settings(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
+    was, now = past.entries.get(job.key), past.now.get(job.key)
+    if was and now:
+        for line in changed_params(was["params"], now["params"]):
+            own.add(SETTING, in_config(line, past.settings, job.wildcards))
+    told = words.get("Params have changed since last execution")
+    if told is not None and not {CODE, SETTING} & {cause.kind for cause in own.causes}:
+        for kind, line in told_params(told, job):
+            own.add(kind, in_config(line, past.settings, job.wildcards))
+
+
+def _inputs(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
+    """Tell which inputs a job takes no more; further ones come from jobs with their own causes."""
+    was, now = past.entries.get(job.key), past.now.get(job.key)
+    if was and now:
+        takes = [path.removeprefix(f"{RESULTS}/") for path in now["inputs"]]
+        lost = [p for p in was["inputs"] if not any(p == t or p.startswith(f"{t}/") for t in takes)]
+        lost = [path for path in lost if Path(path).name not in SIDE_FILES]
+        chosen = [line for line in past.settings if line.startswith("experiment.")]
+        for line in chosen if lost else ():
+            own.add(SETTING, line)
+        if lost and not chosen:
+            own.add(INPUTS, "", [f"{RESULTS}/{path}" for path in lost])
+    if "Set of input files has changed since last execution" in words and not own.causes:
+        own.add(INPUTS)
+
+
+def changed_params(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return how a rule's parameters differ, without the name of the one that holds settings."""
+    plain = {name: _meaning(value) for name, value in now.items()}
+    return [line.removeprefix("settings.") for line in reasons.settings(before, plain)]
+
+
+def told_params(text: str, job: Job) -> list[tuple[str, str]]:
+    """Return (kind, line) of each change of parameters, from what Snakemake says of it."""
+    sides: dict[str, list[Any]] = {"before": [], "now": []}
+    side = sides["before"]
+    for word in re.findall(
+        r"""\bbefore:|\bnow:|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,]+""", text
+    ):
+        if word in ("before:", "now:"):
+            side = sides[word[:-1]]
+        elif word[0] in "'\"":
+            side.append(_meaning(ast.literal_eval(word)))
+    if job.command and code_digest(job.command) in sides["now"]:
+        told = [(CODE, f"the code behind `exprlab {job.command.replace('_', '-')}` was edited")]
+    else:
+        told = []
+    tables = [[v for v in sides[name] if isinstance(v, dict)] for name in ("before", "now")]
+    for pair in zip(*tables, strict=False):
+        told += [(SETTING, line) for line in reasons.settings(*pair)]
+    return told or [(RULE, f"other parameters of rule {job.rule}")]
+
+
+def in_config(line: str, config_lines: Iterable[str], wildcards: Mapping[str, str]) -> str:
+    """Return a change of a rule's parameter as the change in the config that it comes from.
+
+    A rule sees its own section only, so 'clip: 10 -> 5' becomes 'preprocess.clip: 10 -> 5'.
+    """
+    name, _, values = line.partition(": ")
+    last = name.rpartition(".")[2]
+    candidates = []
+    for found in config_lines:
+        path, _, other = found.partition(": ")
+        section, _, rest = path.partition(".")
+        owner = rest.partition(".")[0]
+        chosen = wildcards.get({"models": "model", "datasets": "dataset"}.get(section, ""), owner)
+        if other == values and chosen == owner:
+            candidates.append(found)
+    same = [c for c in candidates if c.partition(": ")[0].rpartition(".")[2] == last]
+    exact = [found for found in candidates if found == line]
+    return without_password((exact or same or candidates or [line])[0])
+
+
+def file_state(path: str, past: Past) -> str:
+    """Return a file and how it is not what the last run has left there."""
+    name = path.removeprefix(f"{RESULTS}/")
+    digest, file = past.digests.get(name), past.results / name
+    if digest is None or not file.is_file():
+        return f"{path} (newer than what was made of it)"
+    same = sha256(file) == digest
+    return f"{path} ({'touched; its content is the same' if same else 'its content is another'})"
+
+
+def _meaning(value: Any) -> Any:
+    """Return a parameter that a rule passes as JSON as what it means."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return value
