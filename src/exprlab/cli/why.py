@@ -32,8 +32,9 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.reproduce.why import explain
     from exprlab.reproduce.why_text import as_text
 
+    here = Path("Snakefile")
     request = Request(
-        snakefile=find_snakefile(args.snakefile),
+        snakefile=find_snakefile(args.snakefile or (here if here.exists() else None)),
         targets=tuple(args.targets),
         configfiles=tuple(args.configfile),
         config=tuple(args.config),

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 SHOWN = 8
+# Of a text beside its name.
+WIDTH = 88
 # From large to small, as in the paths of results/.
 WILDCARDS = ("dataset", "model", "split", "cohort")
 

@@ -9,6 +9,8 @@ from exprlab.provenance.code import code_digest, module_digests, packages_used
 
 HARDWARE = ("processor", "cpu_features", "gpus", "cores")
 SOFTWARE = ("os", "python", "blas", "switches")
+# Stands for a setting or package that there is not.
+ABSENT = "absent"
 
 
 def code_changes(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -18,15 +20,21 @@ def code_changes(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
         command = was["command"].replace("-", "_")
         if code_digest(command) == was["code"]:
             continue
-        modules = _changed(was["modules"], module_digests(command), "edited")
+        modules = _changed(was["modules"], module_digests(command))
         changes[rule] = modules + versions(was["packages"], packages_used(command))
     return changes
+
+
+def rule_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what of a rule's code has changed from one manifest to another."""
+    modules = _changed(before["modules"], now["modules"])
+    return modules + versions(before["packages"], now["packages"])
 
 
 def versions(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Return the packages whose versions differ, as 'torch 2.12.0 -> 2.13.0'."""
     return [
-        f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
+        f"{name} {before.get(name, ABSENT)} -> {now.get(name, ABSENT)}"
         for name in sorted({*before, *now})
         if before.get(name) != now.get(name)
     ]
@@ -38,7 +46,9 @@ def settings(before: Any, now: Any, name: str = "") -> list[str]:
         return [
             line
             for key in sorted({*before, *now})
-            for line in settings(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+            for line in settings(
+                before.get(key, ABSENT), now.get(key, ABSENT), f"{name}.{key}" if name else key
+            )
         ]
     return [] if before == now else [f"{name}: {before} -> {now}"]
 
@@ -59,7 +69,7 @@ def _facts(before: Mapping[str, Any], now: Mapping[str, Any], names: tuple[str, 
     return [line for name in known for line in settings(before[name], now[name], name)]
 
 
-def _changed(before: Mapping[str, str], now: Mapping[str, str], verb: str) -> list[str]:
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     lines = []
     for name in sorted({*before, *now}):
         if name not in now:
@@ -67,5 +77,5 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str], verb: str) -> li
         elif name not in before:
             lines.append(f"{name} is new")
         elif before[name] != now[name]:
-            lines.append(f"{name} was {verb}")
+            lines.append(f"{name} was edited")
     return lines

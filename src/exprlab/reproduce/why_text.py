@@ -14,7 +14,7 @@ from exprlab.reproduce.causes import (
     UNFINISHED,
     Cause,
 )
-from exprlab.reproduce.layout import aligned, counted, job_rows, shorten
+from exprlab.reproduce.layout import WIDTH, aligned, counted, job_rows, shorten
 from exprlab.reproduce.plan import Job
 from exprlab.reproduce.why import Explanation, Group
 
@@ -27,7 +27,6 @@ WORDS = {
     INPUTS: "other input files are taken than last time",
 }
 LONGEST = 3
-WIDTH = 88
 
 
 def as_text(explanation: Explanation) -> str:
