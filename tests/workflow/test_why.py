@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,7 +172,8 @@ def test_deleted_files(copy: Workflow) -> None:
     assert text.endswith(f"    {MODEL}/evaluation.json\n")
     (copy.folder / "results/report/report.html").unlink()
     text = why(copy)
-    assert text.startswith(f"files are missing\n    {MODEL}/evaluation.json\n")
+    assert text.startswith("files are missing\n    results/report/report.html\n")
+    assert f"    {MODEL}/evaluation.json\n" in groups(text)[0]
     assert {"evaluate_model", "write_report"} <= first(groups(text)[0])
     assert "train_network" not in rules(text)
 
@@ -202,22 +205,23 @@ def test_forced_rule(finished: Workflow) -> None:
     assert rules(text) == {"evaluate_model", *AFTER_EVALUATION}
 
 
-def test_killed_job_is_told_from_a_forced_one(copy: Workflow) -> None:
+def test_killed_job_is_told_from_a_forced_one(edited: Workflow) -> None:
     """Snakemake calls both forced."""
-    process = copy.start("--forcerun", "train_network", start_new_session=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(("rule train_network:", "localrule train_network:")):
-            break
-    for line in process.stdout:
-        if "Epoch" in line or "resources:" in line:
-            break
-    os.killpg(process.pid, 9)
-    process.wait()
-    copy.run("--unlock")
-    text = why(copy)
-    assert "a killed run left files unfinished" in text
-    assert "train_network" in first(groups(text)[0])
+    module, output = "src/exprlab/cli/describe.py", "results/tumours/data/overview.json"
+    before = (edited.folder / output).stat().st_mtime_ns
+    text = (edited.project / module).read_text()
+    (edited.project / module).write_text(f"{text}\n    import time\n    time.sleep(600)\n")
+    process = edited.start(start_new_session=True)
+    path = edited.folder / output
+    while not path.exists() or path.stat().st_mtime_ns == before:
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    (edited.project / module).write_text(text)
+    edited.run("--unlock")
+    text = why(edited)
+    assert text.startswith(f"a killed run left files unfinished\n    {output}\n  describe_data")
     assert "--forcerun" not in text
 
 

@@ -37,6 +37,10 @@ PARTS = (
 )
 # What Snakemake tells of changed parameters: sides, Python's spelling of strings, other values.
 WORD = re.compile(r"""\bbefore:|\bnow:|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,]+""")
+# Settings that choose what is run, not how. With a choice, definitions come and go in the config
+# that the report is given; that says nothing more.
+CHOICES = ("experiment.datasets:", "experiment.models:", "experiment.seeds:")
+DEFINITION = re.compile(rf"(datasets|models)\.[^.]+: (.* -> )?{reasons.ABSENT}( -> .*)?")
 
 
 @dataclass(frozen=True, order=True)
@@ -140,11 +144,7 @@ def _missing(job: Job, past: Past, paths: list[str], own: Own) -> None:
     if past.known and (job.key in past.entries or job.rule not in past.rules):
         own.add(MISSING, "", paths)
         return
-    chosen = [
-        line
-        for line in past.settings
-        if line.startswith(("experiment.seeds:", "experiment.models:", "experiment.datasets:"))
-    ]
+    chosen = [line for line in past.settings if line.startswith(CHOICES)]
     for line in chosen or [""]:
         own.add(SETTING if line else NEW, line)
 
@@ -161,7 +161,8 @@ def _code(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
 def _settings(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
     was, now = past.entries.get(job.key), past.now.get(job.key)
     if was and now:
-        for line in changed_params(was["params"], now["params"]):
+        lines = changed_params(was["params"], now["params"])
+        for line in (line for line in lines if not DEFINITION.fullmatch(line)):
             own.add(SETTING, in_config(line, past.settings, job.wildcards))
     told = words.get("Params have changed since last execution")
     if told is not None and not {CODE, SETTING} & {cause.kind for cause in own.causes}:
@@ -170,19 +171,32 @@ def _settings(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
 
 
 def _inputs(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
-    """Tell which inputs a job takes no more; further ones come from jobs with their own causes."""
+    """Tell which inputs a job takes no more, or takes now without their being made anew."""
     was, now = past.entries.get(job.key), past.now.get(job.key)
+    follows = "Input files updated by another job" in words
     if was and now:
-        takes = [path.removeprefix(f"{RESULTS}/") for path in now["inputs"]]
-        lost = [p for p in was["inputs"] if not any(p == t or p.startswith(f"{t}/") for t in takes)]
-        lost = [path for path in lost if Path(path).name not in SIDE_FILES]
-        chosen = [line for line in past.settings if line.startswith("experiment.")]
-        for line in chosen if lost else ():
+        lost, gained = _exchanged(was["inputs"], now["inputs"])
+        paths = lost if follows else lost + gained
+        chosen = [line for line in past.settings if line.startswith(CHOICES)]
+        for line in chosen if paths else ():
             own.add(SETTING, line)
-        if lost and not chosen:
-            own.add(INPUTS, "", [f"{RESULTS}/{path}" for path in lost])
-    if "Set of input files has changed since last execution" in words and not own.causes:
+        if paths and not chosen:
+            own.add(INPUTS, "", paths)
+    elif "Set of input files has changed since last execution" in words and not follows:
         own.add(INPUTS)
+
+
+def _exchanged(before: Iterable[str], now: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return inputs that are no more, and further ones; a manifest lists what is in a folder."""
+    takes = [path.removeprefix(f"{RESULTS}/") for path in now if Path(path).name not in SIDE_FILES]
+    pairs = [(path, take) for path in before for take in takes if _is_in(path, take)]
+    kept, known = ({pair[i] for pair in pairs} for i in (0, 1))
+    lost, gained = sorted(set(before) - kept), sorted(set(takes) - known)
+    return [f"{RESULTS}/{path}" for path in lost], [f"{RESULTS}/{path}" for path in gained]
+
+
+def _is_in(path: str, place: str) -> bool:
+    return path == place or path.startswith(f"{place}/")
 
 
 def changed_params(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

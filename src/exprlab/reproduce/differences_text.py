@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from textwrap import wrap
 from typing import Any
 
 from exprlab.reproduce.certificate import EXIT_CODES
 from exprlab.reproduce.compare import DIFFERENT, IDENTICAL
 from exprlab.reproduce.differences import Differences, MetricChange
-from exprlab.reproduce.layout import WIDTH, aligned, counted, shorten
+from exprlab.reproduce.layout import aligned, counted, shorten, wrapped
 
 Rows = list[tuple[str, str]]
 # Files that are named where there are many.
@@ -108,4 +107,4 @@ def _files(found: Differences) -> Rows:
         rows += [("", f"first different: {files.different[0]} (rule {files.rules[0]}){words}")]
     named = [("then", files.different[1:]), *((f"only {k}:", v) for k, v in _alone(found))]
     rows += [("", f"{word} {', '.join(shorten(paths, NAMED))}") for word, paths in named if paths]
-    return [(name, line) for name, text in rows for line in wrap(text, WIDTH)]
+    return [(name, line) for name, text in rows for line in wrapped(text)]

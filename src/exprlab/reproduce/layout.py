@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from textwrap import wrap
 
 SHOWN = 8
 # Of a text beside its name.
@@ -26,6 +27,13 @@ def aligned(rows: Iterable[tuple[str, str]], width: int = 12) -> list[str]:
         lines.append(f"{shown:{width}}{text}".rstrip())
         last = name or last
     return lines
+
+
+def wrapped(text: str) -> list[str]:
+    """Return a list in words as lines that end with its commas."""
+    glued = text.replace(" ", "\0").replace(",\0", ", ")
+    lines = wrap(glued, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def counted(number: int, word: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from textwrap import wrap
 
 from exprlab.reproduce.causes import (
     CHANGED,
@@ -14,7 +13,7 @@ from exprlab.reproduce.causes import (
     UNFINISHED,
     Cause,
 )
-from exprlab.reproduce.layout import WIDTH, aligned, counted, job_rows, shorten
+from exprlab.reproduce.layout import aligned, counted, job_rows, shorten, wrapped
 from exprlab.reproduce.plan import Job
 from exprlab.reproduce.why import Explanation, Group
 
@@ -72,7 +71,7 @@ def _totals(explanation: Explanation) -> list[str]:
             for rule, number in Counter(rule for rule, _ in stays).items()
         ]
         rows += [("Stays:", f"{counted(len(stays), 'job')}: {', '.join(rules)}")]
-    return aligned((name, line) for name, text in rows for line in wrap(text, WIDTH))
+    return aligned((name, line) for name, text in rows for line in wrapped(text))
 
 
 def _time(explanation: Explanation) -> str:
