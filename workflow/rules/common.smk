@@ -35,6 +35,8 @@ RUN_FILES = [
     "record.json",
     "timing.csv",
     "status.json",
+    "environment.json",
+    "uncommitted.diff",
     "model",
     "evaluation.json",
     "predictions.parquet",

@@ -9,7 +9,7 @@ from typing import Any
 
 from exprlab.errors import UserError, did_you_mean
 from exprlab.files import read_json
-from exprlab.keys import ENVIRONMENT_FILE, SIDE_FILES
+from exprlab.keys import ENVIRONMENT_FILE
 from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -135,8 +135,3 @@ def _entries(manifest: dict[str, Any], run: tuple[str, str, str] | None) -> list
 def _environment(folder: Path) -> dict[str, Any]:
     path = folder / ENVIRONMENT_FILE
     return read_json(path) if path.exists() else {}
-
-
-def is_side(path: str) -> bool:
-    """Return whether a file holds what may differ between equal runs."""
-    return Path(path).name in SIDE_FILES
