@@ -16,11 +16,12 @@ from exprlab.files import sha256
 from exprlab.provenance.code import code_digest
 from exprlab.provenance.lineage import pack
 from exprlab.reproduce import plan as planning
-from exprlab.reproduce.causes import Cause, Past, in_config, own_causes, split_reason, told_params
+from exprlab.reproduce.causes import Cause, Past, in_config, own_causes
 from exprlab.reproduce.layout import about, aligned, shorten
 from exprlab.reproduce.plan import Job, Plan, Request, parse_jobs, paths_in, read_plan
 from exprlab.reproduce.why import explain_plan
 from exprlab.reproduce.why_text import as_text
+from exprlab.reproduce.words import split_reason, told_params
 
 # As Snakemake 9.27 prints it.
 DRY_RUN = """\
@@ -238,6 +239,8 @@ def test_parameters_are_read_from_snakemakes_words() -> None:
     assert told_params(words, it) == [("code", "the code behind `exprlab split` was edited")]
     both = told_params(f"{start}'abc',{before} now: {after},'{digest}' ", it)
     assert [kind for kind, _ in both] == ["code", "setting"]
+    (moved,) = told_params(f"{start}'/a/b' now: '/a/c' ", it)
+    assert moved == ("rule", "other parameters of rule split: /a/b -> /a/c")
     assert told_params(f"{start}<nothing exclusive> now: '/a/b' ", it)[0][0] == "rule"
 
 

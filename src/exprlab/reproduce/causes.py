@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,31 +10,31 @@ from typing import Any
 
 from exprlab.files import sha256
 from exprlab.keys import SIDE_FILES
-from exprlab.provenance.code import code_digest
 from exprlab.provenance.environment import without_password
 from exprlab.reproduce import reasons
 from exprlab.reproduce.plan import RESULTS, Job, job_key, paths_in
+from exprlab.reproduce.words import (
+    CODE,
+    FOLLOWS,
+    FORCED_RUN,
+    INCOMPLETE_OUTPUT,
+    MISSING_OUTPUT,
+    OTHER_CODE,
+    OTHER_INPUTS,
+    OTHER_PARAMS,
+    OTHER_SOFTWARE,
+    RULE,
+    SETTING,
+    UPDATED_INPUT,
+    meaning,
+    split_reason,
+    told_params,
+)
 
 # Kinds of causes.
 NEW, MISSING, UNFINISHED, FORCED = "new", "missing", "unfinished", "forced"
-CHANGED, CODE, RULE, SETTING, INPUTS = "changed", "code", "rule", "setting", "inputs"
+CHANGED, INPUTS = "changed", "inputs"
 
-# Openings of the parts of Snakemake's reason (Reason.__str__ in its jobs.py), which it joins by
-# '; '. Values of parameters may hold that, too, so only these words begin a part.
-PARTS = (
-    "Forced execution",
-    "Missing output files",
-    "Incomplete output files",
-    "Updated input files",
-    "Input files updated by another job",
-    "Set of input files has changed since last execution",
-    "Code has changed since last execution",
-    "Params have changed since last execution",
-    "Software environment definition has changed since last execution",
-    "Rules with ",
-)
-# What Snakemake tells of changed parameters: sides, Python's spelling of strings, other values.
-WORD = re.compile(r"""\bbefore:|\bnow:|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,]+""")
 # Settings that choose what is run, not how. With a choice, definitions come and go in the config
 # that the report is given; that says nothing more.
 CHOICES = ("experiment.datasets:", "experiment.models:", "experiment.seeds:")
@@ -113,30 +111,23 @@ def own_causes(job: Job, past: Past, forcerun: Iterable[str]) -> dict[Cause, lis
         Rules and files that the user wants made anew.
     """
     own, words = Own(), split_reason(job.reason)
-    if "Forced execution" in words:
+    if FORCED_RUN in words:
         by_user = sorted({job.rule, *job.outputs}.intersection(forcerun))
         # With rerun-incomplete, Snakemake calls forced what a killed job has left.
         for name in by_user:
             own.add(FORCED, f"you force it: --forcerun {name}")
         if not by_user:
             own.add(UNFINISHED, "", job.outputs)
-    if incomplete := words.get("Incomplete output files"):
+    if incomplete := words.get(INCOMPLETE_OUTPUT):
         own.add(UNFINISHED, "", paths_in(incomplete))
-    if missing := words.get("Missing output files"):
+    if missing := words.get(MISSING_OUTPUT):
         _missing(job, past, paths_in(missing), own)
-    if updated := words.get("Updated input files"):
+    if updated := words.get(UPDATED_INPUT):
         own.add(CHANGED, "", paths_in(updated))
     _code(job, past, words, own)
     _settings(job, past, words, own)
     _inputs(job, past, words, own)
     return own.causes
-
-
-def split_reason(reason: str) -> dict[str, str]:
-    """Return the parts of Snakemake's reason: opening -> what follows it."""
-    openings = "|".join(map(re.escape, PARTS))
-    pieces = re.split(rf"(?:^|; )({openings})(?:: )?", reason)
-    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
 def _missing(job: Job, past: Past, paths: list[str], own: Own) -> None:
@@ -152,9 +143,9 @@ def _missing(job: Job, past: Past, paths: list[str], own: Own) -> None:
 def _code(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
     for line in past.code.get(job.rule, ()) if job.key in past.entries else ():
         own.add(CODE, line)
-    if "Code has changed since last execution" in words:
+    if OTHER_CODE in words:
         own.add(RULE, f"the command of rule {job.rule} was edited (workflow/rules/)")
-    if "Software environment definition has changed since last execution" in words:
+    if OTHER_SOFTWARE in words:
         own.add(RULE, f"the conda environment of rule {job.rule} was edited (workflow/envs/)")
 
 
@@ -164,7 +155,7 @@ def _settings(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
         lines = changed_params(was["params"], now["params"])
         for line in (line for line in lines if not DEFINITION.fullmatch(line)):
             own.add(SETTING, in_config(line, past.settings, job.wildcards))
-    told = words.get("Params have changed since last execution")
+    told = words.get(OTHER_PARAMS)
     if told is not None and not {CODE, SETTING} & {cause.kind for cause in own.causes}:
         for kind, line in told_params(told, job):
             own.add(kind, in_config(line, past.settings, job.wildcards))
@@ -173,7 +164,7 @@ def _settings(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
 def _inputs(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
     """Tell which inputs a job takes no more, or takes now without their being made anew."""
     was, now = past.entries.get(job.key), past.now.get(job.key)
-    follows = "Input files updated by another job" in words
+    follows = FOLLOWS in words
     if was and now:
         lost, gained = _exchanged(was["inputs"], now["inputs"])
         paths = lost if follows else lost + gained
@@ -182,7 +173,7 @@ def _inputs(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
             own.add(SETTING, line)
         if paths and not chosen:
             own.add(INPUTS, "", paths)
-    elif "Set of input files has changed since last execution" in words and not follows:
+    elif OTHER_INPUTS in words and not follows:
         own.add(INPUTS)
 
 
@@ -201,29 +192,8 @@ def _is_in(path: str, place: str) -> bool:
 
 def changed_params(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return how a rule's parameters differ, without the name of the one that holds settings."""
-    plain = {name: _meaning(value) for name, value in now.items()}
+    plain = {name: meaning(value) for name, value in now.items()}
     return [line.removeprefix("settings.") for line in reasons.settings(before, plain)]
-
-
-def told_params(text: str, job: Job) -> list[tuple[str, str]]:
-    """Return (kind, line) of each change of parameters, from what Snakemake says of it."""
-    sides: dict[str, list[Any]] = {"before": [], "now": []}
-    side = sides["before"]
-    for word in re.findall(
-        r"""\bbefore:|\bnow:|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,]+""", text
-    ):
-        if word in ("before:", "now:"):
-            side = sides[word[:-1]]
-        elif word[0] in "'\"":
-            side.append(_meaning(ast.literal_eval(word)))
-    if job.command and code_digest(job.command) in sides["now"]:
-        told = [(CODE, f"the code behind `exprlab {job.command.replace('_', '-')}` was edited")]
-    else:
-        told = []
-    tables = [[v for v in sides[name] if isinstance(v, dict)] for name in ("before", "now")]
-    for pair in zip(*tables, strict=False):
-        told += [(SETTING, line) for line in reasons.settings(*pair)]
-    return told or [(RULE, f"other parameters of rule {job.rule}")]
 
 
 def in_config(line: str, config_lines: Iterable[str], wildcards: Mapping[str, str]) -> str:
@@ -254,11 +224,3 @@ def file_state(path: str, past: Past) -> str:
         return f"{path} (newer than what was made of it)"
     same = sha256(file) == digest
     return f"{path} ({'touched; its content is the same' if same else 'its content is another'})"
-
-
-def _meaning(value: Any) -> Any:
-    """Return a parameter that a rule passes as JSON as what it means."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return value

@@ -7,34 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from exprlab.errors import UserError
-from exprlab.files import read_json
-from exprlab.keys import METRICS
 from exprlab.provenance.environment import without_password
 from exprlab.reproduce import reasons
 from exprlab.reproduce.compare import Tolerance, compare_files
+from exprlab.reproduce.metric_changes import MetricChange, metric_changes
 from exprlab.reproduce.original import Original
 
-EVALUATION = "evaluation.json"
-COMPARISON = "report/comparison.json"
 RUN_SECTIONS = ("split", "preprocess", "trainer", "evaluation")
-
-
-@dataclass(frozen=True)
-class MetricChange:
-    """A metric in both; None where it is not there or not defined.
-
-    `about` is the model of an experiment as 'dataset/model', '' for single runs. `spread` is the
-    confidence interval [low, high] of a run, or the standard deviation over the splits [sd] of an
-    experiment.
-    """
-
-    about: str
-    metric: str
-    before: float | None
-    after: float | None
-    difference: float | None
-    spread_before: list[float]
-    spread_after: list[float]
 
 
 @dataclass(frozen=True)
@@ -112,7 +91,7 @@ def differences(before: Original, after: Original) -> Differences:
         code=_code(before, after, pairs),
         data=_data(before, after, pairs),
         environment=_environment(before.environment, after.environment),
-        metrics=_metrics(before, after),
+        metrics=metric_changes(before, after),
         files=_files(before, after, roles, pairs),
     )
 
@@ -221,54 +200,6 @@ def _source(environment: dict[str, Any]) -> dict[str, Any]:
         "uncommitted changes": {True: "yes", False: "no"}.get(git.get("dirty"), "unknown"),
         "requirements.lock": lock.get("sha256", "none"),
     }
-
-
-def _metrics(before: Original, after: Original) -> list[MetricChange] | None:
-    tables = [_table(side) for side in (before, after)]
-    if None in tables:
-        return None
-    old, new = tables
-    changes = []
-    for about, metric in _in_order({*old, *new}):
-        a, b = old.get((about, metric), (None, [])), new.get((about, metric), (None, []))
-        if a != b:
-            known = a[0] is not None and b[0] is not None
-            changes.append(
-                MetricChange(about, metric, a[0], b[0], b[0] - a[0] if known else None, a[1], b[1])
-            )
-    return changes
-
-
-def _in_order(names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    ranks = {metric: rank for rank, metric in enumerate(METRICS)}
-    return sorted(names, key=lambda name: (name[0], ranks.get(name[1], len(ranks)), name[1]))
-
-
-Table = dict[tuple[str, str], tuple[float | None, list[float]]]
-
-
-def _table(original: Original) -> Table | None:
-    """Return (about, metric) -> value and spread; None if the files are not at hand."""
-    if original.folder is None:
-        return None
-    inside = EVALUATION if original.run else COMPARISON
-    path = original.folder.joinpath(*(original.run or ()), inside)
-    if not path.exists():
-        return None
-    content = read_json(path)
-    if original.run:
-        entries = content["metrics"]
-        return {("", m): (e["value"], _known(e["low"], e["high"])) for m, e in entries.items()}
-    return {
-        (f"{dataset}/{model}", metric): (e["mean"], _known(e.get("sd")))
-        for dataset, part in content["datasets"].items()
-        for model, metrics in part["models"].items()
-        for metric, e in metrics.items()
-    }
-
-
-def _known(*values: float | None) -> list[float]:
-    return [value for value in values if value is not None]
 
 
 def _files(

@@ -7,8 +7,9 @@ from typing import Any
 
 from exprlab.reproduce.certificate import EXIT_CODES
 from exprlab.reproduce.compare import DIFFERENT, IDENTICAL
-from exprlab.reproduce.differences import Differences, MetricChange
+from exprlab.reproduce.differences import Differences
 from exprlab.reproduce.layout import aligned, counted, shorten, wrapped
+from exprlab.reproduce.metric_changes import MetricChange
 
 Rows = list[tuple[str, str]]
 # Files that are named where there are many.

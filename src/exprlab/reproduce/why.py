@@ -10,12 +10,13 @@ from statistics import mean
 from typing import Any
 
 from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
-from exprlab.reproduce.causes import CHANGED, Cause, Past, file_state, own_causes, split_reason
+from exprlab.reproduce.causes import CHANGED, Cause, Past, file_state, own_causes
 from exprlab.reproduce.layout import SHOWN
 from exprlab.reproduce.plan import RESULTS, Job, Plan, Request, job_key, read_plan
+from exprlab.reproduce.words import FORCED_RUN, INCOMPLETE_OUTPUT, MISSING_OUTPUT, split_reason
 
 # Snakemake's words for what a job itself lacks, whatever else it follows from.
-OF_ITSELF = frozenset({"Forced execution", "Missing output files", "Incomplete output files"})
+OF_ITSELF = frozenset({FORCED_RUN, MISSING_OUTPUT, INCOMPLETE_OUTPUT})
 Key = tuple[str, ...]
 
 

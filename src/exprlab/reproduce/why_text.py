@@ -9,13 +9,13 @@ from exprlab.reproduce.causes import (
     INPUTS,
     MISSING,
     NEW,
-    SETTING,
     UNFINISHED,
     Cause,
 )
 from exprlab.reproduce.layout import aligned, counted, job_rows, shorten, wrapped
 from exprlab.reproduce.plan import Job
 from exprlab.reproduce.why import Explanation, Group
+from exprlab.reproduce.words import SETTING
 
 # What a cause means whose files say the rest.
 WORDS = {
