@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,8 +206,12 @@ def test_lost_is_told_from_new(tmp_path: Path) -> None:
     seeds = [{"experiment": {"seeds": seeds}} for seeds in ([0], [0, 1])]
     then = past(was, [], *seeds, tmp_path)
     assert list(own_causes(new, then, ())) == [Cause("setting", "experiment.seeds: [0] -> [0, 1]")]
-    nothing = Past(None, tmp_path, [], {})
+    nothing = Past(None, tmp_path / "results", [], {})
     assert list(own_causes(new, nothing, ())) == [Cause("new")]
+    # A benchmark is left by jobs that have come to their end.
+    (tmp_path / "new.tsv").touch()
+    ran = replace(new, benchmark="new.tsv")
+    assert own_causes(ran, nothing, ()) == {Cause("missing"): ["results/s"]}
 
 
 def test_forced_is_told_from_unfinished(tmp_path: Path) -> None:

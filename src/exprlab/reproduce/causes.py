@@ -80,15 +80,17 @@ class Past:
         config: Mapping[str, Any] | None,
     ) -> None:
         self.results = results
-        self.known = manifest is not None
         manifest = manifest or {"rules": {}, "files": [], "config": config}
-        self.rules = manifest["rules"]
         self.entries = {job_key(e["rule"], e["wildcards"]): e for e in manifest["files"]}
         self.digests = {e["path"]: e["sha256"] for e in manifest["files"]}
         self.code = reasons.code_changes(manifest)
         self.now = {job_key(e["rule"], e["wildcards"]): e for e in lineage}
         # Without a config there is nothing to compare with.
         self.settings = reasons.settings(manifest["config"], config) if config else []
+
+    def has_run(self, job: Job) -> bool:
+        """Return whether a job has ever come to its end; the manifest knows not all of them."""
+        return (self.results.parent / job.benchmark).is_file()
 
     def gone(self) -> list[str]:
         """Return the files that were there and are missing."""
@@ -132,7 +134,7 @@ def own_causes(job: Job, past: Past, forcerun: Iterable[str]) -> dict[Cause, lis
 
 def _missing(job: Job, past: Past, paths: list[str], own: Own) -> None:
     """Tell what was lost from what has never been made."""
-    if past.known and (job.key in past.entries or job.rule not in past.rules):
+    if job.key in past.entries or past.has_run(job):
         own.add(MISSING, "", paths)
         return
     chosen = [line for line in past.settings if line.startswith(CHOICES)]
@@ -141,8 +143,9 @@ def _missing(job: Job, past: Past, paths: list[str], own: Own) -> None:
 
 
 def _code(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
-    for line in past.code.get(job.rule, ()) if job.key in past.entries else ():
-        own.add(CODE, line)
+    if job.rule in past.code and job.key in past.entries:
+        for line in past.code[job.rule] or [f"the code behind rule {job.rule} is another"]:
+            own.add(CODE, line)
     if OTHER_CODE in words:
         own.add(RULE, f"the command of rule {job.rule} was edited (workflow/rules/)")
     if OTHER_SOFTWARE in words:
@@ -179,15 +182,12 @@ def _inputs(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
 
 def _exchanged(before: Iterable[str], now: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return inputs that are no more, and further ones; a manifest lists what is in a folder."""
-    takes = [path.removeprefix(f"{RESULTS}/") for path in now if Path(path).name not in SIDE_FILES]
-    pairs = [(path, take) for path in before for take in takes if _is_in(path, take)]
-    kept, known = ({pair[i] for pair in pairs} for i in (0, 1))
-    lost, gained = sorted(set(before) - kept), sorted(set(takes) - known)
-    return [f"{RESULTS}/{path}" for path in lost], [f"{RESULTS}/{path}" for path in gained]
-
-
-def _is_in(path: str, place: str) -> bool:
-    return path == place or path.startswith(f"{place}/")
+    names = (path.removeprefix(f"{RESULTS}/") for path in now)
+    takes = {name for name in names if Path(name).name not in SIDE_FILES}
+    places = {path: takes.intersection([path, *map(str, Path(path).parents)]) for path in before}
+    lost = [path for path, place in places.items() if not place]
+    gained = takes.difference(*places.values())
+    return [f"{RESULTS}/{p}" for p in sorted(lost)], [f"{RESULTS}/{p}" for p in sorted(gained)]
 
 
 def changed_params(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

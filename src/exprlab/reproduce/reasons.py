@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from exprlab.provenance.code import code_digest, module_digests, packages_used
+from exprlab.provenance.code import PACKAGE, code_digest, module_digests, packages_used
 
 HARDWARE = ("processor", "cpu_features", "gpus", "cores")
 SOFTWARE = ("os", "python", "blas", "switches")
@@ -18,6 +18,9 @@ def code_changes(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
     changes = {}
     for rule, was in manifest["rules"].items():
         command = was["command"].replace("-", "_")
+        if not (PACKAGE / "cli" / f"{command}.py").is_file():
+            changes[rule] = [f"cli/{command}.py is gone"]
+            continue
         if code_digest(command) == was["code"]:
             continue
         modules = _changed(was["modules"], module_digests(command))

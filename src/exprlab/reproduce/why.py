@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
+from exprlab.errors import UserError
+from exprlab.provenance.manifest import read_manifest
 from exprlab.reproduce.causes import CHANGED, Cause, Past, file_state, own_causes
 from exprlab.reproduce.layout import SHOWN
 from exprlab.reproduce.plan import RESULTS, Job, Plan, Request, job_key, read_plan
@@ -75,7 +76,11 @@ def explain(request: Request) -> Explanation:
     """
     folder = request.directory or Path()
     results = folder / RESULTS
-    manifest = read_manifest(results) if (results / MANIFEST_FILE).exists() else None
+    try:
+        manifest = read_manifest(results)
+    except UserError:
+        # None, or one of another version; Snakemake's own words are left.
+        manifest = None
     plan = read_plan(request)
     past = Past(manifest, results, plan.lineage, plan.config)
     return explain_plan(plan, past, folder, request.targets, request.forcerun)
