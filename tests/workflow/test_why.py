@@ -16,6 +16,8 @@ import pytest
 from workflow.conftest import PROJECT, Workflow
 
 MODEL = "results/tumours/mlp/seed-0"
+# What copied results have all of; their MLflow store wants to know its new place.
+MANIFEST = "results/manifest.json"
 AFTER_EVALUATION = {"compare_models", "plot_run", "write_report", "write_manifest", "publish_runs"}
 
 
@@ -104,7 +106,14 @@ def test_edited_comments_and_docstrings_do_not_count(edited: Workflow) -> None:
     edit(edited, path, '"""', '"""In other words: ')
     with (edited.project / path).open("a") as stream:
         stream.write("\n# A comment.\n")
-    assert why(edited).startswith("Nothing to do")
+    assert why(edited, MANIFEST).startswith("Nothing to do")
+
+
+def test_moved_results_are_published_again(finished: Workflow, copy: Workflow) -> None:
+    text = why(copy)
+    assert rules(text) == {"publish_runs"}
+    old, new = (w.folder for w in (finished, copy))
+    assert text.startswith(f"other parameters of rule publish_runs: {old} -> {new}\n")
 
 
 def test_edited_training_is_named_beside_a_changed_setting_behind_it(edited: Workflow) -> None:
@@ -166,7 +175,7 @@ def test_other_runs_are_the_cause(copy: Workflow, experiment: dict, cause: str) 
 
 def test_deleted_files(copy: Workflow) -> None:
     (copy.folder / MODEL / "evaluation.json").unlink()
-    text = why(copy)
+    text = why(copy, MANIFEST)
     assert text.startswith("Nothing to do")
     assert "Missing, but nothing that would run needs it (1 file; ask for it by its name)" in text
     assert text.endswith(f"    {MODEL}/evaluation.json\n")
