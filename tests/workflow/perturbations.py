@@ -6,6 +6,7 @@ them on the smaller world; `python tests/workflow/prove.py` does them on the def
 
 from __future__ import annotations
 
+import json
 import platform
 import random
 import shutil
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from cluster.lab import PROFILE, lab_cluster, submitted_jobs
 from workflow.conftest import PROJECT, Workflow
 from workflow.disturb import benchmarks, kill_all, kill_in, wait_until
 
@@ -146,6 +148,23 @@ def workflow_killed(first: Workflow, folder: Path) -> Workflow:
     return finish(workflow)
 
 
+def on_slurm(first: Workflow, folder: Path) -> Workflow:
+    """Each job submitted to a real SLURM of three nodes."""
+    with lab_cluster() as environment:
+        world = replace(first, folder=folder, environment=environment)
+        finish(world, "--profile", str(PROFILE), "--cores", "6")
+        jobs = submitted_jobs(environment)
+    # That the bytes are equal says little unless every rule really ran there.
+    assert {job.state for job in jobs.values()} == {"COMPLETED"}, jobs
+    assert {job.rule for job in jobs.values()} == COMMANDS.keys() - {"write_manifest"}
+    for path in sorted((folder / "results").rglob("status.json")):
+        status = json.loads(path.read_text())
+        assert jobs[status["slurm_job_id"]].rule.startswith("train_"), path
+        # What the user typed, not what Snakemake calls itself with inside a job.
+        assert str(PROFILE) in status["workflow_command"], path
+    return world
+
+
 def other_processor(first: Workflow, folder: Path) -> Workflow:
     """A processor of 2013 with AVX2 and without AVX-512 (Haswell), which QEMU emulates.
 
@@ -184,5 +203,6 @@ PERTURBATIONS: tuple[Callable[[Workflow, Path], Workflow], ...] = (
     half_lost,
     each_rule_killed,
     workflow_killed,
+    on_slurm,
     other_processor,
 )

@@ -143,18 +143,19 @@ def test_moved_store_opens_with_its_artifacts(finished: Workflow, copy: Workflow
 def test_lost_store_is_rebuilt_equal(copy: Workflow) -> None:
     # Runs of two experiments, and a run of settings that nobody wants any more.
     for changes in (
-        {"models": {"mlp": {"hidden": [8]}}},
+        {"models": {"logistic": {"strengths": [0.01]}}},
         {"experiment": {"name": "second", "models": ["logistic"]}},
-        {},
     ):
-        done = copy.changed(**changes).run()
+        changed = copy.changed(**changes)
+        done = changed.run()
         assert done.returncode == 0, done.stdout
     before = store_of(copy)
-    runs_and_studies = (4 + 2) + 2 + 2 + 1
+    runs_and_studies = (4 + 2) + 2 + 2 + 1  # of the first experiment, then of the second
     assert len(before) == runs_and_studies
     # Another folder: this process has the lost database open.
-    moved = Workflow(copy.folder.with_name("moved"), copy.folder.with_name("moved/changed.yaml"))
-    copy.folder.rename(moved.folder)
+    folder = copy.folder.with_name("moved")
+    copy.folder.rename(folder)
+    moved = Workflow(folder, folder / changed.config.name)
     shutil.rmtree(moved.folder / "results/mlflow")
     assert moved.jobs("publish_runs") == {"publish_runs"}
     done = moved.run("publish_runs")

@@ -30,8 +30,9 @@ def as_text(certificate: Certificate) -> str:
         rows += [("why", kind)] + [("", line) for line in shorten(lines)]
     rows += [("code", line) for line in _code(certificate)]
     rows += [("packages", _lock(certificate))]
-    rows += [("software", line) for line in shorten(certificate.environment) or ["as recorded"]]
-    rows += [("hardware", line) for line in shorten(certificate.hardware) or ["as recorded"]]
+    same = ["as recorded" if certificate.recorded else "not recorded then"]
+    rows += [("software", line) for line in shorten(certificate.environment) or same]
+    rows += [("hardware", line) for line in shorten(certificate.hardware) or same]
     if certificate.seconds:
         rows += [("made again", f"in {certificate.seconds:.0f} s, {certificate.cores} core(s)")]
     title = "Certificate of reproducibility"

@@ -8,7 +8,7 @@ from typing import Any
 from exprlab.provenance.code import PACKAGE, code_digest, module_digests, packages_used
 
 HARDWARE = ("processor", "cpu_features", "gpus", "cores")
-SOFTWARE = ("os", "python", "blas", "switches")
+SOFTWARE = ("os", "python", "switches")
 # Stands for a setting or package that there is not.
 ABSENT = "absent"
 
@@ -57,9 +57,14 @@ def settings(before: Any, now: Any, name: str = "") -> list[str]:
 
 
 def environment_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return what differs in software between two environments, packages last."""
-    lines = _facts(before, now, SOFTWARE)
-    return lines + versions(before.get("packages", {}), now.get("packages", {}))
+    """Return what differs in software between two environments, packages last.
+
+    Nothing, if one of them was not recorded.
+    """
+    lines = _facts(before, now, SOFTWARE) + _blas_changes(before, now)
+    if before.get("packages") and now.get("packages"):
+        lines += versions(before["packages"], now["packages"])
+    return lines
 
 
 def hardware_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -68,8 +73,26 @@ def hardware_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
 
 
 def _facts(before: Mapping[str, Any], now: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
-    known = [name for name in names if before.get(name) and now.get(name)]
+    # No GPU (an empty list) is a fact; None and '' only say that nobody could tell.
+    unknown = (None, "")
+    known = [n for n in names if before.get(n) not in unknown and now.get(n) not in unknown]
     return [line for name in known for line in settings(before[name], now[name], name)]
+
+
+def _blas_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what differs in the libraries that both processes had loaded; threads do not count."""
+    then, here = (
+        {
+            each["library"]: f"{each['version']} ({each['kernel']})"
+            for each in side.get("blas") or []
+        }
+        for side in (before, now)
+    )
+    return [
+        line
+        for name in sorted({*then} & {*here})
+        for line in settings(then[name], here[name], name)
+    ]
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

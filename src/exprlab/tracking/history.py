@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,11 @@ class History:
         whole = (s for s in found if all((self._run(key) / RUN_FILE).exists() for key in s.members))
         return sorted(whole, key=lambda study: study.number)
 
-    def keep(self, study: Study, n_wanted: int) -> None:
-        """Keep a study and its runs; it becomes the latest one."""
+    def keep(self, study: Study, n_wanted: int) -> Study:
+        """Keep a study and its runs; it becomes the latest one.
+
+        Returns the study as `load` will give it: how a run without an end ended is decided here.
+        """
         for member in study.members:
             entry = self._run(member.key)
             if _content(entry / RUN_FILE) != member.content:
@@ -79,6 +82,11 @@ class History:
             for path in study.files:
                 _link(path, temporary / path.name)
             write_json(temporary / STUDY_FILE, facts)
+        members = (
+            member if member.source == member.folder else _read_run(self._run(member.key))
+            for member in study.members
+        )
+        return replace(study, members=tuple(members))
 
     def load(self, kept: KeptStudy) -> Study:
         """Read a study and all of its runs."""
@@ -121,10 +129,11 @@ def _copy_run(record: RunRecord, target: Path) -> None:
     cohort = record.folder.parents[1] / "data" / COHORT_FILE
     if cohort.exists():
         _link(cohort, target / record.dataset / "data" / COHORT_FILE)
-    # How it ended may have been found out from its process, which nobody can ask again later.
-    ended = {"state": record.state, "cause": record.cause}
-    times = {"started": record.started / 1000, "ended": record.ended / 1000}
-    write_json(source / STATUS_FILE, {**record.status, **ended, **times})
+    if source != run:
+        # How it ended was found out from its process, which nobody can ask again later.
+        ended = {"state": record.state, "cause": record.cause, "ended": record.ended / 1000}
+        (source / STATUS_FILE).unlink()
+        write_json(source / STATUS_FILE, {**record.status, **ended})
     write_json(
         target / RUN_FILE,
         {"content": record.content, "run": f"{record.dataset}/{record.model}/{record.split}"},

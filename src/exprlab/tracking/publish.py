@@ -90,7 +90,7 @@ def publish(
         records = [record for record in found.values() if record is not None]
         study = make_study(experiment, records, attachments, len(found)) if records else None
         if study:
-            History(history / experiment).keep(study, len(found))
+            study = History(history / experiment).keep(study, len(found))
         with clear_errors(location):
             client = connect(location)
             restored = _restore(client, history, experiment, study, location)
