@@ -137,7 +137,11 @@ def test_this_environment_is_this_environment() -> None:
             {"blas": [{**BLAS, "kernel": "Zen"}]},
             ["openblas: 0.3.30 (Haswell) -> 0.3.30 (Zen)"],
         ),
-        ({"switches": {"MKL_CBWR": "AVX2"}}, {"switches": {}}, ["switches.MKL_CBWR: AVX2 -> None"]),
+        (
+            {"switches": {"MKL_CBWR": "AVX2"}},
+            {"switches": {}},
+            ["switches.MKL_CBWR: AVX2 -> absent"],
+        ),
     ],
 )
 def test_software(before: dict, now: dict, lines: list[str]) -> None:
