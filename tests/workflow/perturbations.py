@@ -161,7 +161,8 @@ def on_slurm(first: Workflow, folder: Path) -> Workflow:
         status = json.loads(path.read_text())
         assert jobs[status["slurm_job_id"]].rule.startswith("train_"), path
         # What the user typed, not what Snakemake calls itself with inside a job.
-        assert str(PROFILE) in status["workflow_command"], path
+        environment = json.loads(path.with_name("environment.json").read_text())
+        assert str(PROFILE) in environment["workflow_command"], path
     return world
 
 
