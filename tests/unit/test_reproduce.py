@@ -132,6 +132,7 @@ def test_this_environment_is_this_environment() -> None:
         # Which libraries a process has loaded, and with how many threads, is no difference.
         ({"blas": []}, {"blas": [BLAS]}, []),
         ({"blas": [BLAS]}, {"blas": [{**BLAS, "threads": 4}]}, []),
+        ({"blas": [BLAS, {**BLAS, "version": "0.3.31"}]}, {"blas": [BLAS]}, []),
         (
             {"blas": [BLAS]},
             {"blas": [{**BLAS, "kernel": "Zen"}]},

@@ -114,6 +114,8 @@ def test_refusal_is_the_workflows_own_message() -> None:
     assert (
         planning._refusal("snakemake: error: no such option") == "snakemake: error: no such option"
     )
+    traceback = "Traceback (most recent call last):\n    x = y\n        ^\nValueError: no pair\n"
+    assert planning._refusal(traceback) == "ValueError: no pair"
     assert planning._refusal("")
 
 

@@ -186,6 +186,8 @@ def _dry_run(request: Request) -> str:
 
 def _refusal(text: str) -> str:
     """Return what the workflow says is wrong, without Snakemake's greeting and its own places."""
+    if "Traceback (most recent call last):" in text:
+        return text.strip().rpartition("\n")[2]
     found = re.search(r"^\w*(?:Error|Exception)\b[^\n]*:\n", text, re.M)
     told = text[found.end() :] if found else text[-2000:]
     lines = [line for line in told.splitlines() if line.strip()]

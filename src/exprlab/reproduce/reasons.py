@@ -81,18 +81,21 @@ def _facts(before: Mapping[str, Any], now: Mapping[str, Any], names: tuple[str, 
 
 def _blas_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return what differs in the libraries that both processes had loaded; threads do not count."""
-    then, here = (
-        {
-            each["library"]: f"{each['version']} ({each['kernel']})"
-            for each in side.get("blas") or []
-        }
-        for side in (before, now)
-    )
-    return [
-        line
-        for name in sorted({*then} & {*here})
-        for line in settings(then[name], here[name], name)
-    ]
+    then, here = _kernels(before), _kernels(now)
+    lines = []
+    for name in sorted({*then} & {*here}):
+        gone, new = then[name] - here[name], here[name] - then[name]
+        # NumPy and SciPy bring one each, and not every process loads both.
+        if gone and new:
+            lines.append(f"{name}: {', '.join(sorted(gone))} -> {', '.join(sorted(new))}")
+    return lines
+
+
+def _kernels(environment: Mapping[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for each in environment.get("blas") or []:
+        found.setdefault(each["library"], set()).add(f"{each['version']} ({each['kernel']})")
+    return found
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
