@@ -132,12 +132,17 @@ def test_this_environment_is_this_environment() -> None:
         # Which libraries a process has loaded, and with how many threads, is no difference.
         ({"blas": []}, {"blas": [BLAS]}, []),
         ({"blas": [BLAS]}, {"blas": [{**BLAS, "threads": 4}]}, []),
+        ({"blas": [BLAS, {**BLAS, "version": "0.3.31"}]}, {"blas": [BLAS]}, []),
         (
             {"blas": [BLAS]},
             {"blas": [{**BLAS, "kernel": "Zen"}]},
             ["openblas: 0.3.30 (Haswell) -> 0.3.30 (Zen)"],
         ),
-        ({"switches": {"MKL_CBWR": "AVX2"}}, {"switches": {}}, ["switches.MKL_CBWR: AVX2 -> None"]),
+        (
+            {"switches": {"MKL_CBWR": "AVX2"}},
+            {"switches": {}},
+            ["switches.MKL_CBWR: AVX2 -> absent"],
+        ),
     ],
 )
 def test_software(before: dict, now: dict, lines: list[str]) -> None:
