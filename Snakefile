@@ -34,7 +34,7 @@ include: "workflow/rules/track.smk"
 rule all:
     default_target: True
     input:
-        "results/report/report.html",
+        expand("results/report/{page}.html", page=["report", "environment"]),
         "results/manifest.json",
         "results/mlflow/published.json",
         MLFLOW_STORE,

@@ -42,6 +42,16 @@ METRICS = (
 )
 # Of these, smaller is better.
 LOSSES = frozenset({"brier", "log_loss", "ece"})
+# What a reader calls those of them whose name is not what is read.
+METRIC_TITLES = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "f1": "F1",
+    "mcc": "MCC",
+    "brier": "Brier score",
+    "log_loss": "log loss (nats)",
+    "ece": "expected calibration error",
+}
 
 # Training curves.
 TRAIN_LOSS = "train/loss"
@@ -68,3 +78,8 @@ SIDE_FILES = frozenset({STATUS_FILE, TIMING_FILE, ENVIRONMENT_FILE, DIFF_FILE, E
 # Files of the self-contained model folder.
 MODEL_JSON = "model.json"
 MODEL_WEIGHTS = "model.safetensors"
+
+
+def metric_title(metric: str) -> str:
+    """Return a metric's name as a reader meets it, e.g. ``AUROC`` or ``balanced accuracy``."""
+    return METRIC_TITLES.get(metric, metric.replace("_", " "))

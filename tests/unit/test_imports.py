@@ -32,7 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "inference": {"data", "errors", "files", "keys", "nets", "preprocess", "provenance"},
     "tracking": {"errors", "files", "inference", "keys", "provenance"},
     "plotting": {"files", "keys"},
-    "report": {"config", "errors", "files", "keys", "plotting"},
+    "report": {"config", "errors", "files", "keys", "plotting", "provenance"},
+    "cards": {"files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},
 }

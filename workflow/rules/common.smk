@@ -9,6 +9,7 @@ try:
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
+    from exprlab.keys import SIDE_FILES
     from exprlab.provenance.code import code_digest
     from exprlab.provenance.lineage import lineage_of, pack
 except ImportError as error:
@@ -43,6 +44,9 @@ RUN_FILES = [
     "new_samples.tsv",
     "figures/training.png",
 ]
+# Nothing scientific reads the times and machines in the side files among them.
+RUN_SIDE_FILES = [name for name in RUN_FILES if name in SIDE_FILES]
+SCIENTIFIC_RUN_FILES = [name for name in RUN_FILES if name not in SIDE_FILES]
 DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)

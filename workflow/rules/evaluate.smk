@@ -1,4 +1,5 @@
-# Calibration on validation samples, judgement on test samples, and the models side by side.
+# Calibration on validation samples, judgement on test samples, what to know before using a model,
+# and the models side by side.
 
 
 rule calibrate_model:
@@ -89,6 +90,41 @@ rule plot_run:
         code=code_digest("plot_run"),
     shell:
         "python -m exprlab plot-run --run {params.run} --output {params.folder} > {log} 2>&1"
+
+
+rule write_model_card:
+    input:
+        params="results/{dataset}/{model}/{split}/params.json",
+        record="results/{dataset}/{model}/{split}/record.json",
+        network="results/{dataset}/{model}/{split}/network.json",
+        evaluation="results/{dataset}/{model}/{split}/evaluation.json",
+        model="results/{dataset}/{model}/{split}/model",
+        split="results/{dataset}/splits/{split}.tsv",
+        checks="results/{dataset}/data/cohort.checks.json",
+    output:
+        report(
+            "results/{dataset}/{model}/{split}/model_card.md",
+            caption="../report/model_card.rst",
+            category="Runs",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "split": "{split}", "figure": "model card"},
+        ),
+    log:
+        "results/logs/write_model_card/{dataset}.{model}.{split}.log",
+    benchmark:
+        "results/benchmarks/write_model_card/{dataset}.{model}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        run=subpath(input.params, parent=True),
+        code=code_digest("model_card"),
+    shell:
+        "python -m exprlab model-card --run {params.run} --split {input.split}"
+        " --checks {input.checks} --output {output} > {log} 2>&1"
 
 
 rule compare_models:

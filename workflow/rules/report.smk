@@ -1,9 +1,9 @@
-# One page that a biologist can read.
+# What people read: the report, the page about where it ran, and the checklist for a paper.
 
 
 rule write_report:
     input:
-        run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
+        run_files(*SCIENTIFIC_RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         expand("results/{dataset}/data/overview.json", dataset=DATASETS),
         expand(
             "results/{dataset}/data/{cohort}.checks.json",
@@ -35,3 +35,65 @@ rule write_report:
     shell:
         "python -m exprlab report --comparison {input.comparison} --results {params.results}"
         " --output {output} --params {params.settings:q} > {log} 2>&1"
+
+
+rule write_environment_page:
+    input:
+        run_files(*RUN_SIDE_FILES),
+    output:
+        report(
+            "results/report/environment.html",
+            caption="../report/environment.rst",
+            category="Report",
+        ),
+    log:
+        "results/logs/write_environment_page.log",
+    benchmark:
+        "results/benchmarks/write_environment_page.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        results=subpath(output[0], ancestor=2),
+        settings=as_json(CONFIG.experiment),
+        code=code_digest("environment_page"),
+    shell:
+        "python -m exprlab environment-page --results {params.results} --output {output}"
+        " --params {params.settings:q} > {log} 2>&1"
+
+
+rule fill_checklist:
+    input:
+        run_files("params.json", "record.json", "network.json", "evaluation.json", "model"),
+        expand("results/{dataset}/data/cohort.checks.json", dataset=DATASETS),
+        expand(
+            "results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS
+        ),
+        comparison="results/report/comparison.json",
+    output:
+        report(
+            "results/report/dome.md",
+            caption="../report/dome.rst",
+            category="Report",
+        ),
+    log:
+        "results/logs/fill_checklist.log",
+    benchmark:
+        "results/benchmarks/fill_checklist.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        results=subpath(input.comparison, ancestor=2),
+        settings=as_json(picked(CONFIG)),
+        code=code_digest("checklist"),
+    shell:
+        "python -m exprlab checklist --comparison {input.comparison}"
+        " --results {params.results} --output {output} --params {params.settings:q}"
+        " > {log} 2>&1"

@@ -6,6 +6,7 @@ rule write_manifest:
     input:
         run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         run_files("weights.safetensors", "network.json", "logits.parquet"),
+        run_files("model_card.md"),
         expand(
             "results/{dataset}/data/{cohort}.{what}",
             dataset=DATASETS,
@@ -27,6 +28,7 @@ rule write_manifest:
         ),
         "results/report/comparison.json",
         "results/report/report.html",
+        "results/report/dome.md",
     output:
         manifest="results/manifest.json",
         environment="results/environment.json",

@@ -35,6 +35,7 @@ COMMANDS = {
     "archive": "pack an experiment into one RO-Crate",
     "publish": "bring the MLflow store up to date with results/",
     "report": "write the HTML report",
+    "environment-page": "write the page about where and with what the trainings ran",
     "ui": "open the MLflow UI over results/ on 127.0.0.1",
     "document-config": "write the config's schema and key table",
 }

@@ -11,23 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from exprlab.keys import CALIBRATED, LOSSES
+from exprlab.keys import CALIBRATED, LOSSES, metric_title
 from exprlab.plotting import style
 from exprlab.plotting.run_figures import REFERENCE_LINE
 
 # model -> split -> evaluation.json
 Evaluations = Mapping[str, Mapping[str, Mapping[str, Any]]]
 GRID = np.linspace(0, 1, 201)
-NAMES = {
-    "auroc": "AUROC", "auprc": "AUPRC", "f1": "F1", "mcc": "MCC", "brier": "Brier score",
-    "ece": "expected calibration error", "log_loss": "log loss (nats)",
-}  # fmt: skip
 SCORE_EDGES = np.linspace(0, 1, 21)
-
-
-def metric_title(metric: str) -> str:
-    """Return a metric's name as a reader meets it, e.g. ``AUROC`` or ``balanced accuracy``."""
-    return NAMES.get(metric, metric.replace("_", " "))
 
 
 @style.styled

@@ -76,9 +76,19 @@ def lock_state(packages: dict[str, str], lock: Path | None = None) -> dict[str, 
         installed = packages.get(_normalised(name))
         if installed is not None and _public(installed) != _public(version):
             differences[_normalised(name)] = {"locked": version, "installed": installed}
-    for name in _required() - set(packages):
+    for name in required_packages() - set(packages):
         differences[name] = {"locked": locked.get(name), "installed": None}
     return {"sha256": sha256(lock), "differences": dict(sorted(differences.items()))}
+
+
+def required_packages() -> set[str]:
+    """Return the packages that exprlab needs itself, test tools left out."""
+    try:
+        wanted = metadata.requires("exprlab") or []
+    except metadata.PackageNotFoundError:
+        return set()
+    names = (re.match(r"[\w.-]+", line) for line in wanted if "extra ==" not in line)
+    return {_normalised(match[0]) for match in names if match}
 
 
 def git_state(folder: Path | None = None) -> dict[str, Any] | None:
@@ -145,16 +155,6 @@ def _normalised(name: str) -> str:
 
 def _public(version: str) -> str:
     return version.partition("+")[0]
-
-
-def _required() -> set[str]:
-    """Return the packages that exprlab needs itself, test tools left out."""
-    try:
-        wanted = metadata.requires("exprlab") or []
-    except metadata.PackageNotFoundError:
-        return set()
-    names = (re.match(r"[\w.-]+", line) for line in wanted if "extra ==" not in line)
-    return {_normalised(match[0]) for match in names if match}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

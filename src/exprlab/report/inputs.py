@@ -23,7 +23,6 @@ from exprlab.keys import (
     RECORD_FILE,
     SAMPLE_ID,
     SPLIT,
-    STATUS_FILE,
 )
 
 Table = dict[str, list[str]]
@@ -46,7 +45,6 @@ class RunInputs:
     network: dict[str, Any]
     evaluation: dict[str, Any]
     record: dict[str, Any]
-    status: dict[str, Any]
     new_samples: Table
     training_png: bytes
     confusion_png: bytes
@@ -172,7 +170,6 @@ def _read_run(folder: Path, model: str, split: str) -> RunInputs:
     with reading(new_path):
         for column in (PROBABILITY, CALIBRATED):
             new_samples[column] = [float(v) if v else float("nan") for v in new_samples[column]]
-    status = folder / STATUS_FILE
     return RunInputs(
         model=model,
         split=split,
@@ -181,8 +178,6 @@ def _read_run(folder: Path, model: str, split: str) -> RunInputs:
         network=read_object(folder / NETWORK_FILE),
         evaluation=read_object(folder / "evaluation.json", EVALUATION_KEYS),
         record=read_object(folder / RECORD_FILE),
-        # The only side file: a report without it says "not recorded".
-        status=read_object(status) if status.exists() else {},
         new_samples=new_samples,
         training_png=read_png(folder / "figures" / "training.png"),
         confusion_png=read_png(folder / "figures" / "confusion.png"),

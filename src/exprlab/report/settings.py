@@ -1,4 +1,4 @@
-"""What was run: the settings in words, and as a table with each setting's meaning."""
+"""What was run: each setting with its meaning, and the whole config."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from exprlab.config.steps import (
     SplitConfig,
     TrainerConfig,
 )
-from exprlab.report.sentences import count, listing
 
 Config = Mapping[str, Any]
 _SECTIONS: dict[str, type[Section]] = {
@@ -91,59 +90,3 @@ def config_text(config: Config) -> str:
     return yaml.safe_dump(
         without_secrets(config), sort_keys=False, allow_unicode=True, default_flow_style=None
     )
-
-
-def in_words(
-    config: Config, datasets: Sequence[str], models: Sequence[str], splits: Sequence[str]
-) -> list[str]:
-    """Return what was run, one sentence each."""
-    runs = len(datasets) * len(models) * len(splits)
-    split = config.get("split", {})
-    sentences = [
-        f"Experiment {config.get('experiment', {}).get('name', 'exprlab')}: "
-        f"{count(len(models), 'model')} ({listing(models)}) on {count(len(datasets), 'data set')} "
-        f"({listing(datasets)}), each trained on {count(len(splits), 'split')} "
-        f"({listing(splits)}): {count(runs, 'training')} in all.",
-        *(_dataset(name, config.get("datasets", {}).get(name, {})) for name in datasets),
-    ]
-    if "test_fraction" in split and "val_fraction" in split:
-        sentences.append(
-            f"In each split {100 * split['test_fraction']:g} % of the samples were kept for the "
-            f"test and {100 * split['val_fraction']:g} % for validation (early stopping, "
-            "calibration, decision threshold); all samples of a patient are on the same side, and "
-            "gene filter and scaling were fitted on training samples only."
-        )
-    sentences += [_model(name, config.get("models", {}).get(name, {})) for name in models]
-    return sentences
-
-
-def _dataset(name: str, values: Config) -> str:
-    if values.get("source") == "simulate":
-        return (
-            f"{name}: simulated counts (scenario {values.get('scenario')}), so these results say "
-            "how well the methods work on such data, not anything about real patients."
-        )
-    return f"{name}: counts from {values.get('source', 'an unknown source')}."
-
-
-def _model(name: str, values: Config) -> str:
-    if values.get("kind") == "logistic":
-        return (
-            f"{name}: logistic regression, the linear baseline; its regularisation is one of "
-            f"{count(len(values.get('strengths', [])), 'strength')}, chosen on the validation "
-            "samples."
-        )
-    if values.get("kind") == "mlp":
-        hidden = values.get("hidden", [])
-        layers = (
-            f"{count(len(hidden), 'hidden layer')} of {listing(hidden)} units "
-            f"({values.get('activation')})"
-            if hidden
-            else "no hidden layer"
-        )
-        return (
-            f"{name}: multilayer perceptron with {layers}, trained for at most "
-            f"{count(values.get('max_epochs', 0), 'epoch')} with {values.get('optimizer')}; the "
-            f"epoch with the best {values.get('monitor')} is kept."
-        )
-    return f"{name}: a model of kind {values.get('kind', 'unknown')}."

@@ -6,8 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exprlab.keys import BATCH, CLASSES, FLAGS, LOSSES, METRICS, PREDICTION, SPLIT, SPLITS
-from exprlab.plotting.comparison_figures import metric_title
+from exprlab.keys import (
+    BATCH,
+    CLASSES,
+    FLAGS,
+    LOSSES,
+    METRICS,
+    PREDICTION,
+    SPLIT,
+    SPLITS,
+    metric_title,
+)
 from exprlab.report.inputs import DatasetInputs, RunInputs
 from exprlab.report.sentences import number, p_text, verdict
 
@@ -134,46 +143,11 @@ def _number_text(text: str) -> str:
         return text
 
 
-def environment_rows(data: Sequence[DatasetInputs]) -> list[dict[str, Any]]:
-    """Return where each training ran, from the side file status.json."""
-    rows = []
-    for dataset in data:
-        for runs in dataset.runs.values():
-            for run in runs.values():
-                status = run.status
-                started, ended = status.get("started"), status.get("ended")
-                timed = started is not None and ended is not None
-                rows.append(
-                    {
-                        "run": f"{dataset.name}/{run.model}/{run.split}",
-                        "seconds": f"{ended - started:.1f}" if timed else None,
-                        "code": run.record.get("code"),
-                        **{key: status.get(key) for key in STATUS_COLUMNS},
-                    }
-                )
-    return rows
-
-
-STATUS_COLUMNS = (
-    "state", "device", "accelerator", "precision", "threads", "peak_memory_mb", "attempt", "host",
-)  # fmt: skip
-
-
-def environment_facts(data: Sequence[DatasetInputs]) -> list[tuple[str, str]]:
-    """Return git commit, Python and packages; several values if trainings differ in them."""
-    statuses = [r.status for d in data for runs in d.runs.values() for r in runs.values()]
-    facts = [("git commit", _distinct(_commit(s) for s in statuses))]
-    facts.append(("Python", _distinct(s.get("python") for s in statuses)))
-    packages = sorted({name for s in statuses for name in (s.get("packages") or {})})
-    facts += [(n, _distinct((s.get("packages") or {}).get(n) for s in statuses)) for n in packages]
-    return facts
-
-
-def _commit(status: Mapping[str, Any]) -> str | None:
-    commit = status.get("git_commit")
-    return f"{commit} with uncommitted changes" if commit and status.get("git_dirty") else commit
-
-
-def _distinct(values: Any) -> str:
-    found = sorted({str(v) for v in values if v is not None})
-    return " | ".join(found) if found else "not recorded"
+def code_rows(data: Sequence[DatasetInputs]) -> list[tuple[str, str]]:
+    """Return each training with the digest of the code that it ran."""
+    return [
+        (f"{dataset.name}/{run.model}/{run.split}", str(run.record.get("code") or "not recorded"))
+        for dataset in data
+        for runs in dataset.runs.values()
+        for run in runs.values()
+    ]

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from exprlab.files import atomic_path
-from exprlab.keys import CLASSES, SPLITS
+from exprlab.keys import CLASSES, ENVIRONMENT_PAGE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, style
-from exprlab.report import captions, sentences, settings, tables
+from exprlab.report import captions, sentences, settings, tables, words
 from exprlab.report.glossary import GLOSSARY
 from exprlab.report.inputs import (
     DatasetInputs,
@@ -23,6 +22,7 @@ from exprlab.report.inputs import (
     read_dataset,
     reading,
 )
+from exprlab.report.pages.render import render
 
 # A figure is drawn with 150 dots per inch and shown with 100, so that it stays sharp on screens
 # with small pixels and in print.
@@ -44,8 +44,8 @@ def write_report(
 ) -> None:
     """Write the report of an experiment.
 
-    The same files give the same bytes; only the section on the environment shows facts (time,
-    host, device) that differ between two equal experiments.
+    The same files give the same bytes: what differs between two equal experiments (time, host,
+    device) stands on a page of its own (`exprlab.report.environment`).
 
     Parameters
     ----------
@@ -75,9 +75,10 @@ def write_report(
         with reading(Path(comparison)):
             compared_part = _comparison_part(data, result, level)
         shown.append({**_data_part(Path(results), data), **_run_part(data), **compared_part})
-    page = _template().render(
+    page = render(
+        "report.html",
         title=str(config.get("experiment", {}).get("name", "exprlab")),
-        words=settings.in_words(config, datasets, models, splits),
+        words=words.in_words(config, datasets, models, splits),
         settings=settings.settings_rows(config, datasets, models),
         config_text=settings.config_text(config),
         datasets=shown,
@@ -86,25 +87,13 @@ def write_report(
         classes=CLASSES,
         sides=SPLITS,
         confidence=f"{100 * level:g} %",
-        environment=tables.environment_rows(inputs),
-        facts=tables.environment_facts(inputs),
+        code=tables.code_rows(inputs),
+        environment_page=ENVIRONMENT_PAGE,
         example_run=f"{datasets[0]}/{models[0]}/{splits[0]}",
         glossary=GLOSSARY,
     )
     with atomic_path(output) as temporary:
-        temporary.write_text(page.lstrip(), encoding="utf-8")
-
-
-def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # names of samples, batches and data sets come from the user's files
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = sentences.number
-    return environment.get_template("report.html")
+        temporary.write_text(page, encoding="utf-8")
 
 
 def picture(content: bytes | Figure, alt: str, caption: str) -> dict[str, Any]:
@@ -242,8 +231,8 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
     forests = [
         picture(
             comparison_figures.forest_figure(models, order, metric),
-            f"{comparison_figures.metric_title(metric)} of each model and split, with intervals",
-            f"Values of {comparison_figures.metric_title(metric)} with "
+            f"{metric_title(metric)} of each model and split, with intervals",
+            f"Values of {metric_title(metric)} with "
             f"{100 * level:g} % intervals; diamonds and vertical lines: means over splits. "
             "Overlapping intervals do not show that two models are equal; the paired differences "
             "do the comparing.",

@@ -1,0 +1,91 @@
+"""DOME's items on data."""
+
+from __future__ import annotations
+
+from exprlab.cards import phrases
+from exprlab.cards.facts import Experiment, RunFacts
+from exprlab.cards.markdown import authors, code, escape
+from exprlab.keys import CLASSES
+from exprlab.report.words import source_words
+
+
+def provenance(experiment: Experiment) -> list[str]:
+    """Say where the data come from."""
+    answers = []
+    for run in experiment.one_per("dataset"):
+        name, seed = escape(run.dataset), run.params["dataset"].get("seed")
+        world = f"; the simulator's seed is {seed}" if run.simulated else ""
+        answers.append(f"{name}: {escape(source_words(run.params['dataset']))}.")
+        answers.append(f"{name}: {phrases.cohort_words(run.checks)}{world}.")
+        answers += [f"{name}, warning of the checks: {escape(w)}" for w in run.checks["warnings"]]
+    if not _all_simulated(experiment):
+        answers.append(authors("database, accession and publication of the counts; consent."))
+    return [*answers, authors("earlier work that used these data.")]
+
+
+def splits(experiment: Experiment) -> list[str]:
+    """Say how many samples are on each side, and their classes as far as known."""
+    answers = [
+        f"{escape(run.dataset)}, {escape(run.split)}: {phrases.size_words(run.sizes)}. "
+        f"{_classes(run)}"
+        for run in experiment.one_per("dataset", "split")
+    ]
+    return [
+        *answers,
+        "The validation samples serve early stopping or the choice of the regularisation, "
+        "calibration and the decision threshold.",
+        "Sequencing depth, zeros and principal components are plotted for the whole cohort by "
+        f"class and batch ({code('results/report/report.html')}), not for each part.",
+    ]
+
+
+def _classes(run: RunFacts) -> str:
+    test = run.evaluation["n_per_class"]
+    words = f"Test: {phrases.class_words(test)}."
+    every = run.checks.get("n_per_class")
+    if not every:
+        return words
+    rest = {name: every.get(name, 0) - test.get(name, 0) for name in CLASSES}
+    return f"{words} Training and validation together: {phrases.class_words(rest)}."
+
+
+def redundancy(experiment: Experiment) -> list[str]:
+    """Say how the parts are kept apart."""
+    split = experiment.config["split"]
+    answers = [
+        f"Samples are dealt at random, {100 * split['val_fraction']:g} % to validation and "
+        f"{100 * split['test_fraction']:g} % to test, so that each part has its share of each "
+        "class; whole patients are dealt, with one seed per split.",
+        *(
+            f"{escape(run.dataset)}: {escape(phrases.patient_words(run.checks))}."
+            for run in experiment.one_per("dataset")
+        ),
+        "Gene filter, depth and scaling are learnt from training samples only. No test for nearly "
+        "equal profiles of different patients was made.",
+    ]
+    if len(experiment.splits) > 1:
+        answers.append(
+            f"The {len(experiment.splits)} splits divide the same samples anew; they are no "
+            "independent experiments."
+        )
+    if _all_simulated(experiment):
+        return [*answers, "Comparison to published data sets: not applicable to simulated counts."]
+    return [*answers, authors("how the data compare to published data sets.")]
+
+
+def availability(experiment: Experiment) -> list[str]:
+    """Say which files hold data and splits."""
+    answers = [
+        "The splits are in `results/DATA/splits/`, one table for each seed; "
+        "`results/manifest.json` lists the SHA-256 of every file."
+    ]
+    if any(run.simulated for run in experiment.one_per("dataset")):
+        answers.append(
+            "Simulated counts need no deposit: the same settings and code make the same bytes "
+            "again (`exprlab verify results` proves it)."
+        )
+    return [*answers, authors("where data and splits are deposited (URL or DOI), and the licence.")]
+
+
+def _all_simulated(experiment: Experiment) -> bool:
+    return all(run.simulated for run in experiment.one_per("dataset"))

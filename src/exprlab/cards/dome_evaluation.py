@@ -1,0 +1,130 @@
+"""DOME's items on the evaluation."""
+
+from __future__ import annotations
+
+from exprlab.cards import phrases
+from exprlab.cards.facts import Experiment
+from exprlab.cards.markdown import authors, escape
+from exprlab.keys import METRICS, metric_title
+from exprlab.report.sentences import (
+    count,
+    key_sentence,
+    listing,
+    number,
+    oriented,
+    p_text,
+    verdict,
+)
+
+# Beside AUROC, which the key sentence tells of, models are tested by their probabilities.
+TESTED = "log_loss"
+
+
+def method(experiment: Experiment) -> list[str]:
+    """Say on what models are judged."""
+    n = len(experiment.splits)
+    times = "One random split" if n == 1 else f"{n} random splits, each with a training of its own"
+    tests = phrases.span(run.evaluation["n_test"] for run in experiment.runs)
+    return [
+        f"{times}; in each, models are judged on held-out test samples of the same cohort "
+        f"({tests} samples) that nothing was fitted or chosen on.",
+        "The new cohort of the workflow is predicted without looking at labels; it is no test.",
+        authors("evaluation on an independent cohort, or by experiment, if there was any."),
+    ]
+
+
+def measures(experiment: Experiment) -> list[str]:
+    """Give the means of all measures."""
+    found = experiment.runs[0].evaluation["metrics"]
+    names = [name for name in METRICS if name in found]
+    answers = [
+        f"{escape(listing([metric_title(name) for name in names]))}: they cover ranking, decisions "
+        "at the threshold, and probabilities."
+    ]
+    for dataset, result in experiment.compared.items():
+        for model in experiment.models:
+            means = (_mean(result["models"][model][name], name) for name in names)
+            answers.append(f"{escape(model)} on {escape(dataset)}: {', '.join(means)}.")
+    spread = " ± standard deviation" if len(experiment.splits) > 1 else ""
+    return [
+        *answers,
+        f"Mean{spread} over {count(len(experiment.splits), 'split')}; intervals are in "
+        "`evaluation.json` and the model card of each run.",
+    ]
+
+
+def _mean(entry: dict, name: str) -> str:
+    sd = entry.get("sd")
+    return f"{metric_title(name)} {number(entry['mean'])}{'' if sd is None else f' ± {number(sd)}'}"
+
+
+def comparison(experiment: Experiment) -> list[str]:
+    """Say what is compared with what."""
+    kinds = {run.model: run.network["kind"] for run in experiment.one_per("model")}
+    baselines = [name for name, kind in kinds.items() if kind == "logistic"]
+    if len(kinds) == 1:
+        answer = "There is one model only; it was compared with nothing."
+    elif baselines and len(baselines) < len(kinds):
+        answer = (
+            f"Yes, with a simpler baseline on the same samples: {escape(listing(baselines))} "
+            "(logistic regression)."
+        )
+    else:
+        answer = (
+            f"{escape(listing(list(kinds)))} were compared on the same samples; no simpler "
+            "baseline is among them."
+        )
+    return [
+        answer,
+        "Published methods or benchmark data sets are no part of this experiment.",
+        authors("comparison to published methods, if there was any."),
+    ]
+
+
+def confidence(experiment: Experiment) -> list[str]:
+    """Say how sure the measures and the differences are."""
+    settings = experiment.config["evaluation"]
+    level = settings["confidence"]
+    answers = [
+        f"Yes: {100 * level:g} % bootstrap intervals "
+        f"({count(settings['bootstrap'], 'resample')} of the test samples, within classes)."
+    ]
+    for dataset, result in experiment.compared.items():
+        chosen = {m: result["models"][m] for m in experiment.models}
+        key = key_sentence(dataset, {**result, "models": chosen}, level)
+        answers.append(escape(key))
+        answers += _tests(result["pairs"], list(experiment.models))
+    answers += [f"{escape(words)}." for words in phrases.chance_words(experiment.runs)]
+    if any(phrases.is_wide(run.evaluation["metrics"]["auroc"]) for run in experiment.runs):
+        answers.append(
+            f"Some intervals of AUROC are wider than {phrases.WIDE:g}: there are too few test "
+            "samples for a narrow one."
+        )
+    return [*answers, "p values are not corrected for the number of comparisons."]
+
+
+def _tests(pairs: list[dict], models: list[str]) -> list[str]:
+    """Return the verdict of each paired test on probabilities; those on AUROC are told before."""
+    answers = []
+    for i, first in enumerate(models):
+        for second in models[i + 1 :]:
+            for pair in oriented(pairs, first, second, TESTED):
+                words = (
+                    f"{first} minus {second}, {pair['split']}: difference in log loss "
+                    f"{number(pair['difference'])} ({number(pair['low'])} to "
+                    f"{number(pair['high'])}), {p_text(pair['p_value'])}: {verdict(pair)}"
+                )
+                answers.append(f"{escape(words)}.")
+    return answers
+
+
+def availability(experiment: Experiment) -> list[str]:
+    """Say where the raw files of the evaluation are."""
+    return [
+        "Each run's folder holds the predictions of the test samples (`predictions.parquet`), "
+        "metrics, curves and confusion matrix (`evaluation.json`) and their figures; "
+        "`results/report/comparison.json` holds all paired tests. The code of the statistics is "
+        "`src/exprlab/evaluation/`.",
+        "`exprlab archive results --output FILE.zip` packs them all.",
+        authors("where that archive is deposited (URL or DOI), and the licence."),
+    ]

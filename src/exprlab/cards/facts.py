@@ -1,0 +1,172 @@
+"""The facts that model cards and the checklist state, read from the files of the runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exprlab.keys import (
+    MODEL_JSON,
+    NETWORK_FILE,
+    PARAMS_FILE,
+    RECORD_FILE,
+    SAMPLE_ID,
+    SPLIT,
+    SPLITS,
+)
+from exprlab.report.inputs import CHECK_KEYS, read_comparison, read_object, read_table
+from exprlab.report.words import SIMULATED
+
+PARAMS_KEYS = ("dataset", "split", "preprocess", "model", "seed")
+RECORD_KEYS = ("dataset", "model", "split", "seed", "code")
+NETWORK_KEYS = ("kind", "architecture", "n_parameters")
+EVALUATION_KEYS = (
+    "n_test", "n_per_class", "threshold", "temperature", "confidence", "settings", "metrics",
+    "confusion",
+)  # fmt: skip
+MODEL_KEYS = ("model_id", "preprocessing", "classes", "versions", "weights_sha256")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the files say about one run.
+
+    Attributes
+    ----------
+    dataset, model, split
+        Its names.
+    params, record, network, evaluation, packed, checks
+        Contents of params.json, record.json, network.json, evaluation.json, model/model.json and
+        the cohort's checks.
+    sizes
+        How many samples train, validate and test.
+    """
+
+    dataset: str
+    model: str
+    split: str
+    params: dict[str, Any]
+    record: dict[str, Any]
+    network: dict[str, Any]
+    evaluation: dict[str, Any]
+    packed: dict[str, Any]
+    checks: dict[str, Any]
+    sizes: dict[str, int]
+
+    @property
+    def name(self) -> str:
+        """Return data set, model and split as in the folder's path."""
+        return f"{self.dataset}/{self.model}/{self.split}"
+
+    @property
+    def simulated(self) -> bool:
+        """Return whether the counts are simulated."""
+        return self.params["dataset"].get("source") == SIMULATED
+
+    @property
+    def n_inputs(self) -> int:
+        """Return the number of genes that reach the model."""
+        return self.network["architecture"]["n_inputs"]
+
+
+def read_run(run: Path, split_table: Path, checks: Path) -> RunFacts:
+    """Read the files of a run.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or is not as docs/files.md describes it.
+    """
+    record = read_object(run / RECORD_FILE, RECORD_KEYS)
+    sides = Counter(read_table(split_table, (SAMPLE_ID, SPLIT))[SPLIT])
+    return RunFacts(
+        dataset=record["dataset"],
+        model=record["model"],
+        split=record["split"],
+        params=read_object(run / PARAMS_FILE, PARAMS_KEYS),
+        record=record,
+        network=read_object(run / NETWORK_FILE, NETWORK_KEYS),
+        evaluation=read_object(run / "evaluation.json", EVALUATION_KEYS),
+        packed=read_object(run / "model" / MODEL_JSON, MODEL_KEYS),
+        checks=read_object(checks, CHECK_KEYS),
+        sizes={side: sides[side] for side in SPLITS},
+    )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the files say about all runs of an experiment.
+
+    Attributes
+    ----------
+    config
+        The validated config, as plain values.
+    compared
+        `datasets` of comparison.json.
+    runs
+        In the order of the config: by data set, then model, then split.
+    """
+
+    config: dict[str, Any]
+    compared: dict[str, Any]
+    runs: list[RunFacts]
+
+    @property
+    def datasets(self) -> dict[str, list[RunFacts]]:
+        """Return the runs of each data set."""
+        return _grouped(self.runs, lambda run: run.dataset)
+
+    @property
+    def models(self) -> dict[str, list[RunFacts]]:
+        """Return the runs of each model."""
+        return _grouped(self.runs, lambda run: run.model)
+
+    @property
+    def splits(self) -> list[str]:
+        """Return the names of the splits."""
+        return list(dict.fromkeys(run.split for run in self.runs))
+
+    def one_per(self, *names: str) -> list[RunFacts]:
+        """Return the first run of each combination of these, e.g. of 'dataset' and 'split'."""
+        first: dict[tuple[str, ...], RunFacts] = {}
+        for run in self.runs:
+            first.setdefault(tuple(getattr(run, name) for name in names), run)
+        return list(first.values())
+
+
+def read_experiment(
+    results: Path,
+    config: Mapping[str, Any],
+    datasets: Sequence[str],
+    models: Sequence[str],
+    splits: Sequence[str],
+    comparison: Path,
+) -> Experiment:
+    """Read the files of every run of an experiment, and their comparison.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or is not as docs/files.md describes it.
+    """
+    runs = [
+        read_run(
+            results / dataset / model / split,
+            results / dataset / "splits" / f"{split}.tsv",
+            results / dataset / "data" / "cohort.checks.json",
+        )
+        for dataset in datasets
+        for model in models
+        for split in splits
+    ]
+    return Experiment(dict(config), read_comparison(comparison, datasets, models), runs)
+
+
+def _grouped(runs: Sequence[RunFacts], key: Any) -> dict[str, list[RunFacts]]:
+    groups: dict[str, list[RunFacts]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    return groups

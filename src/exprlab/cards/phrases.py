@@ -1,0 +1,140 @@
+"""Facts in words, as the model cards and the checklist share them; plain text, not yet Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from exprlab.cards.facts import RunFacts
+from exprlab.keys import CLASSES, TEST, TRAIN, VAL
+from exprlab.report.sentences import count, listing, number
+from exprlab.report.words import layer_words
+
+# An interval that is wider leaves too much open for a conclusion from the value alone.
+WIDE = 0.1
+THRESHOLD_RULES = {
+    "youden": "the one with the largest sensitivity + specificity (Youden's index)",
+    "accuracy": "the one with the largest accuracy",
+}
+SIZE_FACTORS = {
+    "median_of_ratios": "the median of the ratios to the geometric mean of the training samples",
+    "cpm": "the total number of reads",
+}
+
+
+def architecture_words(network: Mapping[str, Any]) -> str:
+    """Return what lies between a model's inputs and its output."""
+    architecture = network["architecture"]
+    inputs = count(architecture["n_inputs"], "gene")
+    layers = f"{layer_words(architecture)}, " if "hidden" in architecture else ""
+    return f"{inputs} in, {layers}one logit out"
+
+
+def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
+    """Return what holds a model back from learning its training samples by heart."""
+    if settings["kind"] == "logistic":
+        return [
+            f"L2 penalty, the best of {count(len(settings['strengths']), 'strength')} by the loss "
+            "on validation samples"
+        ]
+    if settings["kind"] != "mlp":
+        return []
+    found = [
+        f"early stopping: the epoch with the best {settings['monitor']} on validation samples is "
+        f"kept, and training ends after {count(settings['patience'], 'epoch')} without a better one"
+    ]
+    for key, words in (("dropout", "of the hidden units"), ("input_dropout", "of the genes")):
+        if settings[key]:
+            found.append(f"dropout of {100 * settings[key]:g} % {words}")
+    if settings["weight_decay"]:
+        found.append(f"weight decay of {settings['weight_decay']:g}")
+    if settings["batch_norm"]:
+        found.append("batch normalisation")
+    return found
+
+
+def encoding_words(settings: Mapping[str, Any]) -> str:
+    """Return how counts become inputs."""
+    depth = SIZE_FACTORS.get(settings["size_factors"], settings["size_factors"])
+    return (
+        f"genes with at least {count(settings['min_count'], 'read')} in at least "
+        f"{100 * settings['min_fraction']:g} % of the training samples are kept; counts are "
+        f"brought to equal sequencing depth by {depth}, given as log(1 + counts per million), "
+        "centred and scaled to standard deviation 1 per gene, and limited to "
+        f"± {settings['clip']:g} standard deviations"
+    )
+
+
+def cohort_words(checks: Mapping[str, Any]) -> str:
+    """Return the size of a cohort and its classes, patients and batches as far as named."""
+    classes = checks.get("n_per_class") or {}
+    words = [count(checks["n_samples"], "sample")]
+    if classes:
+        words[0] += f" ({class_words(classes)})"
+    for key, noun in (("n_patients", "patient"), ("n_batches", "batch")):
+        if checks.get(key) is not None:
+            words.append(count(checks[key], noun).replace("batchs", "batches"))
+    words.append(count(checks["n_genes"], "gene"))
+    return listing(words)
+
+
+def class_words(classes: Mapping[str, int]) -> str:
+    """Return e.g. '35 benign, 25 malignant; 41.7 % malignant'."""
+    total, positive = sum(classes.values()), CLASSES[-1]
+    words = ", ".join(f"{classes.get(name, 0):,} {name}" for name in CLASSES)
+    return f"{words}; {100 * classes.get(positive, 0) / total:.1f} % {positive}" if total else words
+
+
+def size_words(sizes: Mapping[str, int]) -> str:
+    """Return how many samples each side of a split has."""
+    return f"{sizes[TRAIN]:,} for training, {sizes[VAL]:,} for validation, {sizes[TEST]:,} for test"
+
+
+def patient_words(checks: Mapping[str, Any]) -> str:
+    """Return whether patients are kept together, or why nobody can know."""
+    if checks.get("n_patients") is None:
+        return (
+            "The sample table names no patients, so each sample was taken for a patient of its "
+            "own; if patients gave several samples, these may stand on both sides of a split"
+        )
+    if checks["n_patients"] == checks["n_samples"]:
+        return "Each patient gave one sample, so no patient is on two sides of a split"
+    return (
+        f"The {checks['n_samples']:,} samples come from {count(checks['n_patients'], 'patient')}; "
+        "all samples of a patient are on the same side of a split"
+    )
+
+
+def threshold_words(rule: str) -> str:
+    """Return how the decision threshold is chosen."""
+    if rule == "half":
+        return "0.5, fixed beforehand"
+    return f"{THRESHOLD_RULES.get(rule, f'the one by rule {rule}')} on validation samples"
+
+
+def is_wide(entry: Mapping[str, Any]) -> bool:
+    """Return whether a metric's interval is wide, or not known at all."""
+    low, high = entry["low"], entry["high"]
+    # A comparison with NaN is false.
+    return low is None or high is None or not high - low <= WIDE
+
+
+def chance_words(runs: Iterable[RunFacts]) -> list[str]:
+    """Return a warning for each run that may be guessing."""
+    words = []
+    for run in runs:
+        auroc = run.evaluation["metrics"]["auroc"]
+        if auroc["high"] is not None and auroc["high"] < 0.5:
+            words.append(f"{run.name} ranks samples worse than guessing (AUROC below 0.5)")
+        elif auroc["low"] is not None and auroc["low"] <= 0.5:
+            words.append(
+                f"{run.name} cannot be told from guessing (the interval of its AUROC covers 0.5)"
+            )
+    return words
+
+
+def span(values: Iterable[int]) -> str:
+    """Return '3,233', or '3,233 to 3,240' if values differ."""
+    found = list(values)
+    low, high = min(found), max(found)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

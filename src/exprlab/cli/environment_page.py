@@ -1,0 +1,28 @@
+"""exprlab environment-page: write the page about where and with what the trainings ran."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+from pathlib import Path
+
+from exprlab.cli.arguments import add_params, add_paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
+    add_paths(parser, output="the page (HTML)")
+    add_params(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the page."""
+    from exprlab.config.experiment import load_settings
+    from exprlab.config.steps import ExperimentConfig
+    from exprlab.report.environment import write_environment_page
+
+    experiment = load_settings(ExperimentConfig, args.params)
+    splits = [f"seed-{seed}" for seed in experiment.seeds]
+    runs = list(product(experiment.datasets, experiment.models, splits))
+    write_environment_page(args.results, experiment.name, runs, args.output)
