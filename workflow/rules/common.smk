@@ -42,6 +42,7 @@ RUN_FILES = [
     "evaluation.json",
     "predictions.parquet",
     "new_samples.tsv",
+    "model_card.md",
     "figures/training.png",
 ]
 # Nothing scientific reads the times and machines in the side files among them.

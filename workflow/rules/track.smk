@@ -6,7 +6,6 @@ rule write_manifest:
     input:
         run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         run_files("weights.safetensors", "network.json", "logits.parquet"),
-        run_files("model_card.md"),
         expand(
             "results/{dataset}/data/{cohort}.{what}",
             dataset=DATASETS,
@@ -61,7 +60,9 @@ rule publish_runs:
         evaluations=run_files("evaluation.json"),
         attachments=[
             "results/report/report.html",
+            "results/report/environment.html",
             "results/report/comparison.json",
+            "results/report/dome.md",
             "results/manifest.json",
             "results/environment.json",
         ],
