@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test verify prove archive lint format ui docs bench lock figures clean
+.PHONY: help run test cluster-test verify prove archive lint format ui docs bench lock figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,10 @@ run: $(VENV)/.installed  ## run the default experiment (set-up included); CORES=
 
 test: $(VENV)/.installed-test  ## run the whole test suite (set-up included)
 	python -m pytest $(ARGS)
+
+cluster-test: $(VENV)/.installed-test  ## compare a local run with one on a SLURM that is set up on this machine
+	tests/cluster/one_node_cluster.sh install
+	python -m pytest tests/workflow/test_reproducibility.py -k on_slurm $(ARGS)
 
 verify: $(VENV)/.installed  ## make results/ again in a scratch folder and compare every byte
 	exprlab verify results --cores $(CORES) $(ARGS)

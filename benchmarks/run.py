@@ -21,7 +21,14 @@ from processes import HERE, say
 
 from results import FIGURE_HEADER, Result, as_text
 
-NAMES = ("startup", "main_job", "orchestration", "lightning_overhead", "simulator")
+NAMES = (
+    "startup",
+    "main_job",
+    "orchestration",
+    "lightning_overhead",
+    "simulator",
+    "reproducibility",
+)
 
 
 def main() -> None:

@@ -25,13 +25,15 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from exprlab.errors import UserError
+from exprlab.provenance.environment import without_password
+from exprlab.tracking import status as status_module
 from exprlab.tracking import store as store_module
 from exprlab.tracking import ui
 from exprlab.tracking.model import requirements, zip_package
 from exprlab.tracking.publish import publish
 from exprlab.tracking.records import flatten, read_run
 from exprlab.tracking.status import SILENT_END
-from exprlab.tracking.store import check_database, locate, relocate, without_password
+from exprlab.tracking.store import check_database, locate, relocate
 from exprlab.tracking.writer import Writer
 
 STARTED = 1_700_000_000.0
@@ -65,8 +67,7 @@ def make_status(**changes: Any) -> dict[str, Any]:
         "state": "FINISHED", "cause": "", "started": STARTED, "ended": STARTED + 60.5,
         "attempt": 1, "resumed_from_epoch": None, "pid": os.getpid(),
         "host": socket.gethostname(), "device": "cpu", "accelerator": "cpu",
-        "precision": "32-true", "threads": 1, "peak_memory_mb": 512.5, "python": "3.11",
-        "packages": {"torch": "2.13.0"}, "git_commit": "abc123", "git_dirty": False, **changes,
+        "precision": "32-true", "threads": 1, "peak_memory_mb": 512.5, **changes,
     }  # fmt: skip
 
 
@@ -81,6 +82,9 @@ def make_training(folder: Path, run: Path, dropout: float = 0.2, epochs: int = 5
     write(folder / "record.json", record)
     write(folder / "params.json", make_params(model, seed, dropout))
     write(folder / "status.json", make_status())
+    git = {"commit": "abc123", "dirty": False}
+    write(folder / "environment.json", {"python": "3.11", "git": git, "lock": {"sha256": "ef"}})
+    write(folder / "uncommitted.diff", "")
     rows = ["step,epoch,name,value"]
     for epoch in range(epochs):
         step = 8 * epoch + 7
@@ -154,11 +158,11 @@ class World:
         report = self.root / "report"
         return publish(
             self.folders if folders is None else folders,
-            report / "comparison.json",
-            report / "report.html",
+            [report / "comparison.json", report / "report.html"],
             "trial",
             uri,
             self.store,
+            self.root / "history",
             self.store / "published.json",
         )
 
@@ -176,6 +180,22 @@ class World:
         named = {f"{run.info.run_name} {run.data.tags['exprlab.key'][:6]}": run for run in runs}
         assert len(named) == len(runs)
         return named
+
+    def studies(self) -> dict[str, Any]:
+        """Summary runs by name, with what must not depend on when a store was made."""
+        runs = [run for run in self.runs() if run.data.tags["exprlab.kind"] == "study"]
+        found = {
+            run.info.run_name: (
+                run.data.params,
+                run.data.metrics,
+                run.info.status,
+                self.artifacts(run),
+                run.data.tags["exprlab.complete"],
+            )
+            for run in runs
+        }
+        assert len(found) == len(runs)
+        return found
 
     def facts(self) -> dict[str, Any]:
         """All that a store shows and that must not depend on when it was made."""
@@ -287,7 +307,8 @@ def test_final_metrics_tags_times_and_status(published: World) -> None:
     assert {name: run.data.metrics[name] for name in expected} == pytest.approx(expected)
     tags = {
         "dataset": "tumours", "model": "mlp", "split": "seed-0", "seed": "0", "code": "cd" * 32,
-        "git_commit": "abc123", "git_dirty": "false", "mlflow.source.git.commit": "abc123",
+        "git_commit": "abc123", "git_dirty": "false", "lock_sha256": "ef",
+        "mlflow.source.git.commit": "abc123",
         "host_kind": "local", "device": "cpu", "status": "FINISHED", "exprlab.published": "true",
     }  # fmt: skip
     assert {name: run.data.tags[name] for name in tags} == tags
@@ -444,6 +465,78 @@ def test_a_deleted_store_is_rebuilt_equal(world: World) -> None:
     assert [path.name for path in world.store.glob(".writing-*")] == []
 
 
+def without_store(world: World) -> World:
+    """Return the world in another folder and without its store.
+
+    Another folder, because MLflow's client keeps a database open that this process has used.
+    """
+    moved = world.root.with_name(f"{world.root.name} elsewhere")
+    shutil.rmtree(world.store)
+    world.root.rename(moved)
+    return World(moved)
+
+
+def test_runs_of_earlier_settings_survive_the_loss_of_the_store(world: World) -> None:
+    make_run(world.folders[0], dropout=0.7)
+    world.publish()
+    shutil.rmtree(world.folders[1])
+    make_attempt(world.folders[1], state="FAILED", cause="the loss is not finite")
+    world.publish()
+    make_run(world.folders[1], dropout=0.7)
+    world.publish()
+    before, studies = world.facts(), world.studies()
+    # A failed attempt at settings that are given up stays, with the study that it was part of.
+    assert (len(before), len(studies)) == (7, 4)
+    world = without_store(world)
+    answer = world.publish()
+    assert len(answer["restored"]) == 3
+    assert world.facts() == before
+    assert world.studies() == studies
+    assert world.publish()["restored"] == []
+
+
+def test_a_failed_attempt_is_forgotten_when_its_run_has_finished(bare: World) -> None:
+    shutil.rmtree(bare.folders[0])
+    make_attempt(bare.folders[0], state="RUNNING", pid=ended_process(), ended=None)
+    bare.publish()
+    # As on another machine, where nobody can ask for the process.
+    bare = without_store(bare)
+    bare.publish([bare.folders[0]])
+    assert one(bare)[1].info.status == "KILLED"
+    make_run(bare.folders[0])
+    check_completed(bare)
+    assert len(list((bare.root / "history/trial/studies").iterdir())) == 1
+    assert len(list((bare.root / "history/trial/runs").iterdir())) == 4
+
+
+def test_what_somebody_deleted_in_mlflow_stays_deleted(world: World) -> None:
+    make_run(world.folders[0], dropout=0.7)
+    world.publish()
+    (old,) = [r for n, r in world.members().items() if r.data.params["model.dropout"] == "0.2"
+              and n.startswith("mlp/seed-0")]  # fmt: skip
+    parent = old.data.tags["mlflow.parentRunId"]
+    for run_id in (old.info.run_id, parent):
+        world.client.delete_run(run_id)
+    answer = world.publish()
+    assert answer["restored"] == []
+    assert len(world.members()) == 4
+    assert {run["action"] for run in answer["runs"]} == {"unchanged"}
+
+
+def test_other_experiments_come_back_too(world: World) -> None:
+    runs, receipt = [world.folders[2]], world.store / "other.json"
+    publish(runs, [], "another", "", world.store, world.root / "history", receipt)
+    world = without_store(world)
+    assert len(world.publish()["restored"]) == 1
+    assert {e.name for e in world.client.search_experiments()} == {"Default", "trial", "another"}
+
+
+def test_kept_files_cost_no_space_while_they_are_the_current_ones(published: World) -> None:
+    kept = sorted((published.root / "history").rglob("model.safetensors"))
+    assert len(kept) == 4
+    assert all(path.stat().st_nlink > 1 for path in kept)
+
+
 @pytest.mark.parametrize("step", ["_params", "_model", "_artifacts", "adopt"])
 def test_an_interrupted_publication_is_completed(
     bare: World, step: str, monkeypatch: pytest.MonkeyPatch
@@ -487,6 +580,20 @@ def check_completed(world: World) -> None:
 
 
 # ---------------------------------------------------------------------------- runs that failed
+
+
+def test_the_kernels_kills_tell_a_lack_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tumours" / "mlp" / "seed-0"
+    before = status_module.kernel_kills()
+    gone = {"state": "RUNNING", "pid": ended_process(), "ended": None}
+    make_attempt(folder, kernel_kills=before, **gone)
+    assert (read_run(folder).state, read_run(folder).cause) == ("KILLED", SILENT_END)
+    monkeypatch.setattr(status_module, "kernel_kills", lambda: (before or 0) + 1)
+    make_attempt(folder, kernel_kills=before or 0, **gone)
+    assert read_run(folder).state == "FAILED"
+    assert read_run(folder).cause.startswith("out of memory")
 
 
 def ended_process() -> int:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,7 @@ class Workflow:
         _merge(config, sections)
         path = self.folder / "changed.yaml"
         path.write_text(yaml.safe_dump(config))
-        return Workflow(self.folder, path)
+        return replace(self, config=path)
 
     def files(self) -> dict[str, bytes]:
         """Return every scientific file of results/."""

@@ -6,6 +6,7 @@ them on the smaller world; `python tests/workflow/prove.py` does them on the def
 
 from __future__ import annotations
 
+import json
 import platform
 import random
 import shutil
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+from cluster.lab import PROFILE, lab_cluster, submitted_jobs
 from workflow.conftest import PROJECT, Workflow
 from workflow.disturb import benchmarks, kill_all, kill_in, wait_until
 
@@ -28,7 +30,8 @@ COMMANDS = {
     "plot_data": "plot-data", "split_samples": "split", "preprocess_counts": "preprocess",
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
     "evaluate_model": "evaluate", "plot_run": "plot-run", "predict_samples": "predict",
-    "compare_models": "compare", "write_report": "report", "write_manifest": "manifest",
+    "write_model_card": "model-card", "compare_models": "compare", "write_report": "report",
+    "fill_checklist": "checklist", "write_manifest": "manifest",
 }  # fmt: skip
 
 
@@ -146,6 +149,24 @@ def workflow_killed(first: Workflow, folder: Path) -> Workflow:
     return finish(workflow)
 
 
+def on_slurm(first: Workflow, folder: Path) -> Workflow:
+    """Each job submitted to a real SLURM of three nodes."""
+    with lab_cluster() as environment:
+        world = replace(first, folder=folder, environment=environment)
+        finish(world, "--profile", str(PROFILE), "--cores", "6")
+        jobs = submitted_jobs(environment)
+    # That the bytes are equal says little unless every rule really ran there.
+    assert {job.state for job in jobs.values()} == {"COMPLETED"}, jobs
+    assert {job.rule for job in jobs.values()} == COMMANDS.keys() - {"write_manifest"}
+    for path in sorted((folder / "results").rglob("status.json")):
+        status = json.loads(path.read_text())
+        assert jobs[status["slurm_job_id"]].rule.startswith("train_"), path
+        # What the user typed, not what Snakemake calls itself with inside a job.
+        environment = json.loads(path.with_name("environment.json").read_text())
+        assert str(PROFILE) in environment["workflow_command"], path
+    return world
+
+
 def other_processor(first: Workflow, folder: Path) -> Workflow:
     """A processor of 2013 with AVX2 and without AVX-512 (Haswell), which QEMU emulates.
 
@@ -184,5 +205,6 @@ PERTURBATIONS: tuple[Callable[[Workflow, Path], Workflow], ...] = (
     half_lost,
     each_rule_killed,
     workflow_killed,
+    on_slurm,
     other_processor,
 )

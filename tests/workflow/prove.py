@@ -15,9 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from cluster.lab import has_slurm
 from workflow.conftest import PROJECT, Workflow
 from workflow.disturb import chaos
-from workflow.perturbations import PERTURBATIONS, finish, other_processor
+from workflow.perturbations import PERTURBATIONS, finish, on_slurm, other_processor
 
 
 def main() -> int:
@@ -32,6 +33,9 @@ def main() -> int:
         wanted = [p for p in PERTURBATIONS if not args.only or p.__name__ in args.only]
         if not args.only and args.config.name == "config.yaml":
             wanted.remove(other_processor)
+        if not args.only and not has_slurm():
+            print("on_slurm is left out: no SLURM (tests/cluster/one_node_cluster.sh install)")
+            wanted.remove(on_slurm)
         failed = [p.__name__ for p in wanted if not _same(p, first, Path(folder))]
         if args.kills and not args.only:
             failed += [] if _same(_chaos(args.kills), first, Path(folder)) else ["chaos"]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,24 @@ def test_terminated_training_is_no_success(copy: Workflow) -> None:
     status = json.loads((copy.folder / RUN / ".attempt/status.json").read_text())
     assert status["state"] == "KILLED"
     assert not (copy.folder / RUN / "weights.safetensors").exists()
+
+
+def test_lack_of_memory_is_told_and_published(copy: Workflow) -> None:
+    limit = copy.folder / "limit.sh"
+    limit.write_text("ulimit -v 8000000\n")  # kB
+    huge = copy.changed(models={"mlp": {"hidden": [20_000_000]}})
+    limited = replace(huge, environment={"BASH_ENV": str(limit)})
+    done = limited.run(f"{RUN}/weights.safetensors")
+    assert done.returncode != 0
+    assert "error: train: out of memory" in done.stdout
+    assert "Traceback" not in done.stdout
+    failed, study = sorted(
+        (run for run in runs_of_all(copy) if run.info.status == "FAILED"),
+        key=lambda run: run.data.tags["exprlab.kind"],
+    )
+    assert failed.data.tags["cause"] == "out of memory"
+    assert "out of memory" in study.data.tags["cause"]
+    assert failed.data.params["model.hidden"] == "[20000000]"
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cluster.lab import has_slurm
 from workflow.conftest import Workflow
 from workflow.disturb import chaos
-from workflow.perturbations import PERTURBATIONS, has_emulator, other_processor
+from workflow.perturbations import PERTURBATIONS, has_emulator, on_slurm, other_processor
 from workflow.test_mlflow import client_of, runs_of
 
 from exprlab.files import sha256
@@ -52,8 +54,11 @@ def test_manifest_names_no_place_and_no_time(finished: Workflow) -> None:
 def test_perturbation_changes_no_byte(
     perturb: Callable[[Workflow, Path], Workflow], finished: Workflow, tmp_path: Path
 ) -> None:
-    if perturb is other_processor and not has_emulator():
-        pytest.skip("no emulator: apt install qemu-user")
+    if "CI" not in os.environ:
+        if perturb is other_processor and not has_emulator():
+            pytest.skip("no emulator: apt install qemu-user")
+        if perturb is on_slurm and not has_slurm():
+            pytest.skip("no SLURM: as root, tests/cluster/one_node_cluster.sh install")
     other = perturb(finished, tmp_path / "world")
     first, second = finished.manifest(), other.manifest()
     assert first.keys() == second.keys()

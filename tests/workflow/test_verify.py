@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -105,7 +108,91 @@ def test_edited_code_is_the_reason(copy: Workflow, tmp_path: Path) -> None:
     assert "evaluation/metrics.py was edited" in done.stdout
 
 
-@pytest.mark.parametrize("what", ["nowhere", "0" * 32, "results/tumours"])
+def test_from_elsewhere_and_through_odd_folders(finished: Workflow, tmp_path: Path) -> None:
+    """Nothing depends on the working directory, and nothing stays behind."""
+    results = tmp_path / "all my results" / "of 2026"
+    shutil.copytree(finished.folder / "results", results)
+    elsewhere, temporary = tmp_path / "elsewhere", tmp_path / "tmp with spaces"
+    elsewhere.mkdir()
+    temporary.mkdir()
+    # Another workflow that happens to lie here.
+    (elsewhere / "Snakefile").write_text("rule all:\n    output: 'x'\n")
+    command = [sys.executable, "-m", "exprlab", "verify", str(results / RUN), "--cores", "2"]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    done = subprocess.run(
+        command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "IDENTICAL: all " in done.stdout
+    assert "steps (100%) done" in done.stdout
+    assert [path.name for path in elsewhere.iterdir()] == ["Snakefile"]
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_proof_leaves_nothing(
+    finished: Workflow, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-m", "exprlab", "verify", f"results/{RUN}", "--cores", "2"]
+    process = subprocess.Popen(
+        command, cwd=finished.folder, env={**os.environ, "TMPDIR": str(tmp_path)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "steps (" in line:  # the workflow is in the midst of it
+            break
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    assert list(tmp_path.iterdir()) == []
+    assert not [name for name in commands() if str(tmp_path) in name]
+
+
+def commands() -> Iterator[str]:
+    """Yield what each process of this machine was called with."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
+def test_workflow_that_fails_is_told(finished: Workflow, tmp_path: Path) -> None:
+    """With the log of the job that failed, for its file is gone with the scratch folder."""
+    snakefile = tmp_path / "Snakefile"
+    command = "echo no disk left > {log}; exit 1"
+    snakefile.write_text(
+        f"rule all:\n    output: 'results/manifest.json'\n    log: 'all.log'\n"
+        f"    shell: '{command}'\n"
+    )
+    (tmp_path / "tmp").mkdir()
+    done = verify(
+        "results",
+        finished.folder,
+        "--snakefile",
+        str(snakefile),
+        "--scratch",
+        str(tmp_path / "tmp"),
+    )
+    assert done.returncode == 2
+    assert "the workflow failed" in done.stderr
+    assert "no disk left" in done.stderr
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "nowhere",
+        "0" * 32,
+        "/",
+        "results/tumours",
+        "results/tumours/data/figures",
+        "results/tumours/preprocessing/seed-0",
+        f"results/{RUN}/model",
+        f"results/{RUN}/params.json",
+        f"results/{RUN}/metrics.csv",
+    ],
+)
 def test_what_cannot_be_proven_is_told(finished: Workflow, what: str) -> None:
     done = verify(what, finished.folder)
     assert done.returncode == 2

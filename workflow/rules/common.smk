@@ -36,10 +36,13 @@ RUN_FILES = [
     "record.json",
     "timing.csv",
     "status.json",
+    "environment.json",
+    "uncommitted.diff",
     "model",
     "evaluation.json",
     "predictions.parquet",
     "new_samples.tsv",
+    "model_card.md",
     "figures/training.png",
 ]
 # Nothing scientific reads the times and machines in the side files among them.

@@ -3,7 +3,9 @@
 
 rule write_report:
     input:
-        run_files(*SCIENTIFIC_RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
+        run_files(
+            *SCIENTIFIC_RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)
+        ),
         expand("results/{dataset}/data/overview.json", dataset=DATASETS),
         expand(
             "results/{dataset}/data/{cohort}.checks.json",
@@ -67,11 +69,11 @@ rule write_environment_page:
 
 rule fill_checklist:
     input:
-        run_files("params.json", "record.json", "network.json", "evaluation.json", "model"),
-        expand("results/{dataset}/data/cohort.checks.json", dataset=DATASETS),
-        expand(
-            "results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS
+        run_files(
+            "params.json", "record.json", "network.json", "evaluation.json", "model"
         ),
+        expand("results/{dataset}/data/cohort.checks.json", dataset=DATASETS),
+        expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
         comparison="results/report/comparison.json",
     output:
         report(

@@ -6,7 +6,6 @@ rule write_manifest:
     input:
         run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         run_files("weights.safetensors", "network.json", "logits.parquet"),
-        run_files("model_card.md"),
         expand(
             "results/{dataset}/data/{cohort}.{what}",
             dataset=DATASETS,
@@ -19,9 +18,7 @@ rule write_manifest:
             dataset=DATASETS,
             figure=DATA_FIGURES,
         ),
-        expand(
-            "results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS
-        ),
+        expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
         expand(
             "results/{dataset}/preprocessing/{split}/{what}",
             dataset=DATASETS,
@@ -61,8 +58,14 @@ rule publish_runs:
     input:
         run_files(*RUN_FILES),
         evaluations=run_files("evaluation.json"),
-        comparison="results/report/comparison.json",
-        report="results/report/report.html",
+        attachments=[
+            "results/report/report.html",
+            "results/report/environment.html",
+            "results/report/comparison.json",
+            "results/report/dome.md",
+            "results/manifest.json",
+            "results/environment.json",
+        ],
     output:
         receipt="results/mlflow/published.json",
         store=update(MLFLOW_STORE),
@@ -80,19 +83,23 @@ rule publish_runs:
     params:
         runs=run_folders,
         folder=subpath(output.receipt, parent=True),
+        results=subpath(output.receipt, ancestor=2),
         experiment=CONFIG.experiment.name,
         # Another store has to be filled too; of its address only a digest is kept.
         store=digest_of(MLFLOW_URI),
+        # MLflow keeps the whole path of each artifact, so a store that was moved has to be told.
+        place="" if MLFLOW_URI else os.getcwd(),
         code=code_digest("publish"),
     shell:
-        "python -m exprlab publish --runs {params.runs} --comparison {input.comparison}"
-        " --report {input.report} --experiment {params.experiment}"
-        " --store {params.folder} --receipt {output.receipt} > {log} 2>&1"
+        "python -m exprlab publish --runs {params.runs} --attach {input.attachments}"
+        " --experiment {params.experiment} --store {params.folder} --history {params.results}/history"
+        " --receipt {output.receipt} > {log} 2>&1"
 
 
 onerror:
     # Whatever has finished, and whatever has failed, is worth seeing in MLflow.
     shell(
         f"python -m exprlab publish --runs {' '.join(RUNS)} --experiment {CONFIG.experiment.name}"
-        " --store results/mlflow --receipt results/mlflow/partly_published.json"
+        " --store results/mlflow --history results/history"
+        " --receipt results/mlflow/partly_published.json"
     )

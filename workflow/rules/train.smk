@@ -15,6 +15,8 @@ rule train_network:
         record="results/{dataset}/{model}/{split}/record.json",
         timing="results/{dataset}/{model}/{split}/timing.csv",
         status="results/{dataset}/{model}/{split}/status.json",
+        environment="results/{dataset}/{model}/{split}/environment.json",
+        uncommitted="results/{dataset}/{model}/{split}/uncommitted.diff",
     log:
         "results/logs/train_network/{dataset}.{model}.{split}.log",
     benchmark:
@@ -53,6 +55,8 @@ rule train_baseline:
         record="results/{dataset}/{model}/{split}/record.json",
         timing="results/{dataset}/{model}/{split}/timing.csv",
         status="results/{dataset}/{model}/{split}/status.json",
+        environment="results/{dataset}/{model}/{split}/environment.json",
+        uncommitted="results/{dataset}/{model}/{split}/uncommitted.diff",
     log:
         "results/logs/train_baseline/{dataset}.{model}.{split}.log",
     benchmark:

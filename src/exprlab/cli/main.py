@@ -82,6 +82,10 @@ def _run(name: str, arguments: list[str]) -> int:
         print(f"error: {error.filename or name}: {_reason(error)}", file=sys.stderr)
         _drop_unwritten()
         return 1
+    except MemoryError:
+        advice = "give the job more of it (mem_mb of its rule), or a smaller batch_size or model"
+        print(f"error: {name}: out of memory; {advice}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 130

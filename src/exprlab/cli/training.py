@@ -16,6 +16,8 @@ from exprlab.cli.arguments import add_params, add_paths, add_seed
 from exprlab.errors import UserError
 from exprlab.files import atomic_path, sha256, write_arrays, write_json
 from exprlab.keys import (
+    DIFF_FILE,
+    ENVIRONMENT_FILE,
     LOGITS_FILE,
     METRICS_FILE,
     NETWORK_FILE,
@@ -92,7 +94,10 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
         write_json(run / NETWORK_FILE, {**description, **fitted.summary})
         write_logits(run / LOGITS_FILE, table, fitted.logits)
         current.end("FINISHED", **fitted.hardware)
-        for name in (PARAMS_FILE, RECORD_FILE, METRICS_FILE, TIMING_FILE, STATUS_FILE):
+        for name in (
+            PARAMS_FILE, RECORD_FILE, METRICS_FILE, TIMING_FILE, ENVIRONMENT_FILE, DIFF_FILE,
+            STATUS_FILE,
+        ):  # fmt: skip
             with atomic_path(run / name) as temporary:
                 shutil.copyfile(current.folder / name, temporary)
 

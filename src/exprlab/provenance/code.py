@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 RESOURCES = ("*.html", "*.css", "*.md")
 # Distributions whose name differs from that of their module.
 DISTRIBUTIONS = {
+    "PIL": "pillow",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
     "pytorch_lightning": "pytorch-lightning",

@@ -25,10 +25,7 @@ CPU_FEATURES = frozenset(
 
 
 def environment() -> dict[str, Any]:
-    """Return host, processor, GPUs, Python, packages, BLAS, git state and command line.
-
-    Of BLAS libraries only those are listed that this process has loaded by now.
-    """
+    """Return host, processor, GPUs, Python, packages, BLAS, git state and command line."""
     packages = package_versions()
     return {
         "host": socket.gethostname(),
@@ -39,7 +36,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gb": _memory_gb(),
         "gpus": _gpus(),
-        "blas": _blas(),
+        "blas": blas_libraries(),
         "switches": {name: os.environ.get(name) for name in sorted(SWITCHES)},
         "packages": packages,
         "lock": lock_state(packages),
@@ -119,6 +116,34 @@ def uncommitted(folder: Path | None = None) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def blas_libraries() -> list[dict[str, Any]]:
+    """Return each BLAS that this process has loaded: `library`, `version`, `kernel`, `threads`."""
+    from threadpoolctl import threadpool_info
+
+    found = [
+        {
+            "library": info.get("internal_api"),
+            "version": info.get("version"),
+            "kernel": info.get("architecture"),
+            "threads": info.get("num_threads"),
+        }
+        for info in threadpool_info()
+        if info.get("user_api") == "blas"
+    ]
+    if torch := sys.modules.get("torch"):
+        # Torch links MKL into itself, where no other program finds it.
+        mkl = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
+        found.append(
+            {
+                "library": "mkl (torch)" if mkl else "torch",
+                "version": mkl[1] if mkl else torch.__version__,
+                "kernel": torch.backends.cpu.get_cpu_capability(),
+                "threads": torch.get_num_threads(),
+            }
+        )
+    return found
+
+
 def without_password(text: str) -> str:
     """Return a text fit for messages and records: passwords in addresses are masked."""
     return re.sub(r"(://[^/@\s:]*):[^/@\s]*@", r"\1:***@", text)
@@ -178,33 +203,3 @@ def _gpus() -> list[dict[str, str]]:
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     rows = [line.split(", ") for line in (_output(query) or "").splitlines()]
     return [{"name": row[0], "driver": row[1]} for row in rows if len(row) == 2]
-
-
-def _blas() -> list[dict[str, Any]]:
-    from threadpoolctl import threadpool_info
-
-    found = [
-        {
-            "library": info.get("internal_api"),
-            "version": info.get("version"),
-            "kernel": info.get("architecture"),
-            "threads": info.get("num_threads"),
-        }
-        for info in threadpool_info()
-        if info.get("user_api") == "blas"
-    ]
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        # Torch links MKL into itself, where no other program finds it.
-        mkl = re.search(r"Math Kernel Library Version (\S+)", torch.__config__.show())
-        version = mkl[1] if mkl else torch.__version__
-        threads = torch.get_num_threads()
-        found.append(
-            {
-                "library": "mkl (torch)" if mkl else "torch",
-                "version": version,
-                "kernel": torch.backends.cpu.get_cpu_capability(),
-                "threads": threads,
-            }
-        )
-    return found

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from exprlab.reproduce.layout import aligned, shorten
 from exprlab.reproduce.verify import DIFFERENT, IDENTICAL, WITHIN, Certificate, Mismatch
 
 # Exit codes of `exprlab verify`; 1 and 2 are those of every command.
 EXIT_CODES = {IDENTICAL: 0, WITHIN: 3, DIFFERENT: 4}
-SHOWN = 8
 
 
 def as_values(certificate: Certificate) -> dict[str, Any]:
@@ -30,28 +30,13 @@ def as_text(certificate: Certificate) -> str:
         rows += [("why", kind)] + [("", line) for line in shorten(lines)]
     rows += [("code", line) for line in _code(certificate)]
     rows += [("packages", _lock(certificate))]
-    rows += [("software", line) for line in shorten(certificate.environment) or ["as recorded"]]
-    rows += [("hardware", line) for line in shorten(certificate.hardware) or ["as recorded"]]
+    same = ["as recorded" if certificate.recorded else "not recorded then"]
+    rows += [("software", line) for line in shorten(certificate.environment) or same]
+    rows += [("hardware", line) for line in shorten(certificate.hardware) or same]
     if certificate.seconds:
         rows += [("made again", f"in {certificate.seconds:.0f} s, {certificate.cores} core(s)")]
     title = "Certificate of reproducibility"
-    return "\n".join([title, "-" * len(title), *_aligned(rows)])
-
-
-def shorten(lines: list[str]) -> list[str]:
-    """Return the first lines, and how many more there are."""
-    more = len(lines) - SHOWN
-    return lines[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
-
-
-def _aligned(rows: list[tuple[str, str]]) -> list[str]:
-    """Return rows as lines; a name that repeats is told once."""
-    lines, last = [], None
-    for name, text in rows:
-        shown = "" if name == last else name
-        lines.append(f"{shown:12}{text}".rstrip())
-        last = name or last
-    return lines
+    return "\n".join([title, "-" * len(title), *aligned(rows)])
 
 
 def _summary(certificate: Certificate) -> str:

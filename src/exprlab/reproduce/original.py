@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import product
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from exprlab.errors import UserError, did_you_mean
 from exprlab.files import read_json
-from exprlab.keys import ENVIRONMENT_FILE, SIDE_FILES
+from exprlab.keys import ENVIRONMENT_FILE
 from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
+from exprlab.tracking.records import MODEL_FOLDER
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
+# Runs that a message names.
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,18 @@ class Original:
             "datasets": {dataset: config["datasets"][dataset]},
             "models": {model: config["models"][model]},
         }
+
+    @property
+    def targets(self) -> list[str]:
+        """Paths that Snakemake is to make, below results/; a model is made as a whole folder."""
+        if self.run is None:
+            return [MANIFEST_FILE]
+        paths = (PurePosixPath(entry["path"]) for entry in self.files)
+        return sorted({str(p.parent if p.parent.name == MODEL_FOLDER else p) for p in paths})
+
+    def behind(self, path: str) -> set[str]:
+        """Return the files that a file of the manifest depends on, itself among them."""
+        return _closure(self.manifest, {path})
 
 
 def open_original(name: str, scratch: Path) -> Original:
@@ -113,10 +129,23 @@ def _run_of_folder(name: str, path: Path) -> Original:
     manifest = read_manifest(results)
     dataset, model, split = path.relative_to(results).parts
     run = (dataset, model, split)
+    runs = _runs(manifest["config"])
+    if run not in runs:
+        known = ", ".join("/".join(each) for each in runs[:SHOWN])
+        more = ", ..." if len(runs) > SHOWN else ""
+        raise UserError(
+            f"{name}: {results / MANIFEST_FILE} knows no such run; its runs are {known}{more}"
+        )
     files = _entries(manifest, run)
-    if not files:
-        raise UserError(f"{name}: {results / MANIFEST_FILE} knows no such run")
-    return Original(name, manifest, files, results, _environment(path), run)
+    environment = _environment(path) or _environment(results)
+    return Original(name, manifest, files, results, environment, run)
+
+
+def _runs(config: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (dataset, model, split) of every run of an experiment."""
+    experiment = config["experiment"]
+    splits = [f"seed-{seed}" for seed in experiment["seeds"]]
+    return list(product(experiment["datasets"], experiment["models"], splits))
 
 
 def _entries(manifest: dict[str, Any], run: tuple[str, str, str] | None) -> list[dict[str, Any]]:
@@ -124,19 +153,21 @@ def _entries(manifest: dict[str, Any], run: tuple[str, str, str] | None) -> list
     if run is None:
         return manifest["files"]
     folder = "/".join(run) + "/"
-    wanted = {e["path"] for e in manifest["files"] if e["path"].startswith(folder)}
-    # Inputs stand before what is made of them, so one pass backwards finds all that is behind.
+    own = {e["path"] for e in manifest["files"] if e["path"].startswith(folder)}
+    wanted = _closure(manifest, own)
+    return [entry for entry in manifest["files"] if entry["path"] in wanted]
+
+
+def _closure(manifest: dict[str, Any], paths: set[str]) -> set[str]:
+    """Return files and all that is behind them."""
+    wanted = set(paths)
+    # Inputs stand before what is made of them, so one pass backwards finds everything.
     for entry in reversed(manifest["files"]):
         if entry["path"] in wanted:
             wanted |= set(entry["inputs"])
-    return [entry for entry in manifest["files"] if entry["path"] in wanted]
+    return wanted
 
 
 def _environment(folder: Path) -> dict[str, Any]:
     path = folder / ENVIRONMENT_FILE
     return read_json(path) if path.exists() else {}
-
-
-def is_side(path: str) -> bool:
-    """Return whether a file holds what may differ between equal runs."""
-    return Path(path).name in SIDE_FILES

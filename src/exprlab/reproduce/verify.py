@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,6 +51,8 @@ class Certificate:
     cause
         Of the first one that is DIFFERENT: the kind of reason (code, parameters, data,
         environment, hardware or unknown), then lines that say what.
+    recorded
+        Whether anything tells where and with what the files were made.
     lock
         Packages whose version is not the one of requirements.lock; None without a lock file.
     """
@@ -67,6 +68,7 @@ class Certificate:
     code: dict[str, list[str]] = field(default_factory=dict)
     environment: list[str] = field(default_factory=list)
     hardware: list[str] = field(default_factory=list)
+    recorded: bool = True
     lock: dict[str, Any] | None = None
     seconds: float = 0.0
     cores: int = 1
@@ -83,8 +85,8 @@ def verify(
     snakefile: Path,
     scratch: Path,
     tolerance: Tolerance,
-    cores: int | None = None,
-    say: Callable[[str], None] = print,
+    cores: int,
+    say: Callable[[str], None],
 ) -> Certificate:
     """Make the original again in a scratch folder and compare every file.
 
@@ -99,7 +101,7 @@ def verify(
     tolerance
         How far numbers may be apart to count as the same.
     cores
-        For Snakemake; default: all.
+        For Snakemake.
     say
         Takes lines of progress.
 
@@ -112,7 +114,7 @@ def verify(
     UserError
         If the workflow fails.
     """
-    now, cores = environment(), cores or os.cpu_count() or 1
+    now = environment()
     certificate = Certificate(
         name=original.name,
         run="/".join(original.run) if original.run else None,
@@ -121,6 +123,7 @@ def verify(
         code=reasons.code_changes(original.manifest),
         environment=reasons.environment_changes(original.environment, now),
         hardware=reasons.hardware_changes(original.environment, now),
+        recorded=bool(original.environment),
         lock=now.get("lock"),
         cores=cores,
     )
@@ -132,8 +135,7 @@ def verify(
         return certificate
     began = time.monotonic()
     say(f"making them again in {scratch}")
-    targets = [entry["path"] for entry in original.files] if original.run else [MANIFEST_FILE]
-    run_again(snakefile, original.config, targets, scratch, cores, say)
+    run_again(snakefile, original.config, original.targets, scratch, cores, say)
     certificate.seconds = time.monotonic() - began
     certificate.mismatches = _compare(original, scratch / "results", tolerance)
     kinds = {mismatch.kind for mismatch in certificate.mismatches}
@@ -175,13 +177,13 @@ def _cause(
 ) -> tuple[str, list[str]]:
     """Return the likeliest reason: the first of those that there are, from near to far."""
     entry = next(e for e in original.files if e["path"] == first.path)
-    if first.rule in certificate.code:
-        return "code", certificate.code[first.rule]
+    # What lies within the tolerance may be where it began: the nearest such rule first.
+    behind = original.behind(first.path)
+    before = reversed([m.rule for m in certificate.mismatches if m.path in behind])
+    if rule := next((r for r in (first.rule, *before) if r in certificate.code), None):
+        return "code", certificate.code[rule]
     if lines := _other_parameters(entry, results):
         return "parameters", lines
-    known = {e["path"] for e in original.files}
-    if lines := [name for name in entry["inputs"] if name not in known]:
-        return "data", [f"input {name} from outside the experiment" for name in lines]
     if certificate.environment:
         return "environment", certificate.environment
     if certificate.hardware:

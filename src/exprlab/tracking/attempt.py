@@ -7,7 +7,9 @@ leave behind (its checkpoint, its curves, its status) therefore lies in a folder
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from exprlab.errors import UserError
-from exprlab.files import read_json, write_json
-from exprlab.keys import PARAMS_FILE, RECORD_FILE, STATUS_FILE
-from exprlab.provenance.environment import environment
+from exprlab.files import atomic_path, read_json, write_json
+from exprlab.keys import DIFF_FILE, ENVIRONMENT_FILE, PARAMS_FILE, RECORD_FILE, STATUS_FILE
+from exprlab.provenance.environment import blas_libraries, environment, uncommitted
+from exprlab.tracking.status import OUT_OF_MEMORY, kernel_kills
 
 FOLDER = ".attempt"
 
@@ -47,10 +50,17 @@ class Attempt:
             "started": (earlier or {}).get("started", time.time()),
             "ended": None,
             "attempt": (earlier or {}).get("attempt", 0) + 1,
-            **environment(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
+            "kernel_kills": kernel_kills(),
         }
+        self.environment = environment()
         for name, value in identity.items():
             write_json(self.folder / name, value)
+        write_json(self.folder / ENVIRONMENT_FILE, self.environment)
+        with atomic_path(self.folder / DIFF_FILE) as temporary:
+            temporary.write_text(uncommitted(), encoding="utf-8")
         write_json(self._status, self.facts)
 
     def _earlier(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -65,6 +75,8 @@ class Attempt:
         """Write how it ended: FINISHED, FAILED or KILLED, and why."""
         self.facts |= {"state": state, "cause": cause, "ended": time.time(), **facts}
         write_json(self._status, self.facts)
+        # By now every library of numerics is loaded.
+        write_json(self.folder / ENVIRONMENT_FILE, self.environment | {"blas": blas_libraries()})
 
 
 @contextmanager
@@ -79,14 +91,20 @@ def attempt(run: Path, params: Mapping[str, Any], record: Mapping[str, Any]) -> 
     except SystemExit as error:
         current.end("KILLED", f"terminated (exit code {error.code})")
         raise
-    except MemoryError:
-        current.end("FAILED", "out of memory")
-        raise
     except UserError as error:
         current.end("FAILED", str(error))
         raise
     except BaseException as error:
+        if _is_out_of_memory(error):
+            current.end("FAILED", OUT_OF_MEMORY)
+            raise MemoryError(str(error)) from error
         first_line = next(iter(str(error).splitlines()), "")
         current.end("FAILED", f"{type(error).__name__}: {first_line}")
         raise
     shutil.rmtree(current.folder)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an allocation was refused; torch has an exception of its own for GPUs only."""
+    refused = "can't allocate memory" in str(error) or "Cannot allocate memory" in str(error)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or refused

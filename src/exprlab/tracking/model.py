@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -34,10 +35,13 @@ def save_mlflow_model(model_folder: Path, target: Path) -> None:
     source = target.with_name("exprlab.zip")
     if not source.exists():
         zip_package(source)
+    # Snakemake leaves a time stamp in folders that it makes.
+    visible = target.with_name("visible") / model_folder.name
+    shutil.copytree(model_folder, visible, ignore=shutil.ignore_patterns(".*"))
     mlflow.pyfunc.save_model(
         target,
         python_model=str(PYFUNC),
-        artifacts={"model": str(model_folder), "source": str(source)},
+        artifacts={"model": str(visible), "source": str(source)},
         pip_requirements=requirements(),
     )
 

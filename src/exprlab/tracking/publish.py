@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from exprlab.errors import UserError
 from exprlab.files import write_json
+from exprlab.provenance.environment import without_password
+from exprlab.tracking.history import History, histories
 from exprlab.tracking.records import RunRecord, read_run
 from exprlab.tracking.store import (
     STORE_TAG,
@@ -21,15 +22,12 @@ from exprlab.tracking.store import (
     locate,
     relocate,
     single_writer,
-    without_password,
 )
 from exprlab.tracking.study import Study, make_study
+from exprlab.tracking.update import bring_up_to_date, restore
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
-
-    from exprlab.tracking.writer import Writer
 
 # Set before MLflow is imported, unless the user has: no telemetry, no messages about each table,
 # and an unreachable server told at once (MLflow's own default is four minutes).
@@ -45,28 +43,32 @@ ENVIRONMENT = {
 
 def publish(
     run_folders: Sequence[Path],
-    comparison: Path | None,
-    report: Path | None,
+    attachments: Sequence[Path],
     experiment: str,
     uri: str,
     store: Path,
+    history: Path,
     receipt: Path,
 ) -> dict[str, Any]:
-    """Publish runs and their summary; what is there and unchanged is left as it is.
+    """Publish runs and their summary, and whatever the store lacks of what was published before.
+
+    What is there and unchanged is left as it is.
 
     Parameters
     ----------
     run_folders : sequence of Path
         results/{dataset}/{model}/{split} of every run of the experiment; what has not been run
         yet, or may still be running, is left out.
-    comparison, report : Path or None
-        Attached to the summary run where they exist.
+    attachments : sequence of Path
+        Files of the whole experiment, for the summary run; those that do not exist are left out.
     experiment : str
         Name of the experiment in MLflow.
     uri : str
         An MLflow server or database; '' is the embedded store.
     store : Path
         Folder of the embedded store: mlflow.db, artifacts/ and the lock.
+    history : Path
+        Folder that keeps the files of what was published.
     receipt : Path
         Where to write what was published, as JSON.
 
@@ -74,7 +76,8 @@ def publish(
     -------
     dict
         The receipt: `store`, `experiment`, `experiment_id`, `study`, `runs` (each with `run_id`,
-        `key`, `status` and `action`: created, replaced or unchanged) and `left_out`.
+        `key`, `status` and `action`: created, replaced or unchanged), `left_out`, and `restored`,
+        the names of earlier studies that the store had lost.
 
     Raises
     ------
@@ -85,22 +88,46 @@ def publish(
     with single_writer(location.folder):
         found = {str(folder): read_run(Path(folder)) for folder in run_folders}
         records = [record for record in found.values() if record is not None]
-        files = (comparison, report)
-        study = make_study(experiment, records, files, len(found)) if records else None
+        study = make_study(experiment, records, attachments, len(found)) if records else None
+        if study:
+            study = History(history / experiment).keep(study, len(found))
         with clear_errors(location):
             client = connect(location)
+            restored = _restore(client, history, experiment, study, location)
             experiment_id = _experiment(client, experiment, location)
-            runs, parent = _bring_up_to_date(client, experiment_id, records, study)
+            runs, parent = [], None
+            if study:
+                kept = History(history / experiment)
+                runs, parent = bring_up_to_date(client, experiment_id, study, kept)
     answer = {
         "store": without_password(location.uri),
         "experiment": experiment,
         "experiment_id": experiment_id,
         "study": parent,
-        "runs": runs,
+        "runs": [{**_names(record), **run} for record, run in zip(records, runs, strict=True)],
         "left_out": sorted(folder for folder, record in found.items() if record is None),
+        "restored": restored,
     }
     write_json(receipt, answer)
     return answer
+
+
+def _names(record: RunRecord) -> dict[str, str]:
+    return {"dataset": record.dataset, "model": record.model, "split": record.split}
+
+
+def _restore(
+    client: MlflowClient, folder: Path, experiment: str, study: Study | None, location: Location
+) -> list[str]:
+    """Bring back what the store has lost of any experiment; return the studies' names."""
+    names = []
+    for past in histories(folder):
+        found = client.get_experiment_by_name(past.experiment)
+        if found and found.lifecycle_stage == "deleted" and past.experiment != experiment:
+            continue  # somebody wanted it away
+        current = study if past.experiment == experiment else None
+        names += restore(client, _experiment(client, past.experiment, location), past, current)
+    return names
 
 
 def connect(location: Location) -> MlflowClient:
@@ -146,93 +173,6 @@ def _experiment(client: MlflowClient, name: str, location: Location) -> str:
         artifact_location=f"{location.artifacts}/{name}",
         tags={STORE_TAG: location.artifacts},
     )
-
-
-def _bring_up_to_date(
-    client: MlflowClient, experiment_id: str, records: Sequence[RunRecord], study: Study | None
-) -> tuple[list[dict[str, str]], dict[str, str] | None]:
-    """Write what is new, replace what has changed, and put the runs below their study."""
-    from exprlab.tracking.writer import PARENT, Writer
-
-    with tempfile.TemporaryDirectory(prefix="exprlab-publish-") as scratch:
-        writer = Writer(client, experiment_id, Path(scratch))
-        existing = _without_ruins(writer, records)
-        runs = [_publish_run(writer, record, existing) for record in records]
-        if study is None:
-            return runs, None
-        parent = _publish_one(writer, study, [r for r in existing if _key(r) == study.key])
-        # MLflow lets a run have one parent, the newest study; each study keeps its own list.
-        writer.list_members(parent["run_id"], [run["run_id"] for run in runs])
-        parents = {run.info.run_id: run.data.tags.get(PARENT) for run in existing}
-        for run in runs:
-            # An unfinished study takes no run away from one that it belongs to already.
-            homeless = parents.get(run["run_id"]) is None
-            if homeless or (study.complete and parents[run["run_id"]] != parent["run_id"]):
-                writer.adopt(run["run_id"], parent["run_id"])
-        _drop_outgrown_studies(writer, parent["run_id"])
-        return runs, {"name": study.name, **parent}
-
-
-def _without_ruins(writer: Writer, records: Sequence[RunRecord]) -> list[Run]:
-    """Return the experiment's runs, after removing what interrupted publications left.
-
-    A run that is being streamed by its own job is left alone, until its files say how it ended.
-    """
-    from exprlab.tracking.writer import KEY, LIVE, PUBLISHED
-
-    wanted = {record.key for record in records}
-    kept = []
-    for run in writer.runs():
-        tags = run.data.tags
-        ruin = KEY in tags and PUBLISHED not in tags
-        if ruin and LIVE not in tags and tags[KEY] not in wanted:
-            writer.remove(run.info.run_id)
-        else:
-            kept.append(run)
-    return kept
-
-
-def _publish_run(writer: Writer, record: RunRecord, existing: Sequence[Run]) -> dict[str, str]:
-    keys = {record.key} | (record.superseded_keys if record.evaluation else set())
-    done = _publish_one(writer, record, [run for run in existing if _key(run) in keys])
-    return {"dataset": record.dataset, "model": record.model, "split": record.split, **done}
-
-
-def _publish_one(
-    writer: Writer, source: RunRecord | Study, earlier: Sequence[Run]
-) -> dict[str, str]:
-    """Leave, write or replace a run or study, so that exactly one with its key remains."""
-    from exprlab.tracking.writer import CONTENT, PUBLISHED
-
-    kept = None
-    for run in earlier:
-        tags = run.data.tags
-        current = PUBLISHED in tags and tags.get(CONTENT) == source.content
-        if kept is None and current and _key(run) == source.key:
-            kept = run.info.run_id
-    outdated = [run.info.run_id for run in earlier if run.info.run_id != kept]
-    for run_id in outdated:
-        writer.remove(run_id)
-    action = "unchanged" if kept else "replaced" if outdated else "created"
-    if kept is None:
-        kept = writer.write_study(source) if isinstance(source, Study) else writer.write_run(source)
-    return {"run_id": kept, "key": source.key, "status": source.state, "action": action}
-
-
-def _drop_outgrown_studies(writer: Writer, current: str) -> None:
-    """Remove summaries of unfinished studies whose runs have all gone over to the current one."""
-    from exprlab.tracking.writer import COMPLETE, PARENT
-
-    runs = writer.runs()
-    parents = {run.data.tags.get(PARENT) for run in runs}
-    for run in runs:
-        unfinished = run.data.tags.get(COMPLETE) == "false"
-        if unfinished and run.info.run_id not in parents | {current}:
-            writer.remove(run.info.run_id)
-
-
-def _key(run: Run) -> str:
-    return run.data.tags.get("exprlab.key", "")
 
 
 @contextmanager

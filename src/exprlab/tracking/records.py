@@ -23,14 +23,16 @@ PREDICTIONS_FILE = "predictions.parquet"
 NEW_SAMPLES_FILE = "new_samples.tsv"
 FIGURES_FOLDER = "figures"
 MODEL_FOLDER = "model"
+CARD_FILE = "model_card.md"
+COHORT_FILE = "cohort.checks.json"
 # Raised when publishing shows more than before, so that runs published earlier are done again.
-FORMAT = 1
+FORMAT = 2
 
 TRAINING_FILES = (
     keys.PARAMS_FILE, keys.RECORD_FILE, keys.METRICS_FILE, keys.NETWORK_FILE, keys.STATUS_FILE,
+    keys.TIMING_FILE, keys.ENVIRONMENT_FILE, keys.DIFF_FILE,
 )  # fmt: skip
-LATER_FILES = (EVALUATION_FILE, PREDICTIONS_FILE, NEW_SAMPLES_FILE)
-SIDE_FILES = frozenset({keys.STATUS_FILE, keys.TIMING_FILE})
+LATER_FILES = (EVALUATION_FILE, PREDICTIONS_FILE, NEW_SAMPLES_FILE, CARD_FILE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class RunRecord:
 
     Times are milliseconds since 1970. `key` names the experiment that was done: equal for equal
     settings, data and code. `training_key` leaves out how the run was evaluated. `content` is a
-    digest of what there is to publish.
+    digest of what there is to publish. `source` holds the training's own files: the run's folder,
+    or the unfinished attempt in it.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class RunRecord:
     started: int
     ended: int
     status: Mapping[str, Any]
+    environment: Mapping[str, Any]
     record: Mapping[str, Any]
     params: Mapping[str, str]
     curves: tuple[Point, ...]
@@ -58,6 +62,7 @@ class RunRecord:
     evaluation: Mapping[str, Any]
     network: Mapping[str, Any]
     cohort: Mapping[str, Any]
+    source: Path
     files: tuple[Path, ...]
     figures: tuple[Path, ...]
     model_folder: Path | None
@@ -125,19 +130,27 @@ def _read(folder: Path, source: Path) -> RunRecord | None:
         started=started,
         ended=ended,
         status=status,
+        environment=_json_or_nothing(source / keys.ENVIRONMENT_FILE),
         record=record,
         params=dict(flatten({**params, **_evaluation_settings(evaluation)})),
         curves=read_curves(source, started, whole),
         metrics=final_metrics(evaluation, network, status),
         evaluation=evaluation,
         network=network,
-        cohort=_json_or_nothing(folder.parents[1] / "data" / "cohort.checks.json"),
+        cohort=_json_or_nothing(folder.parents[1] / "data" / COHORT_FILE),
+        source=source,
         files=files,
         figures=figures,
         model_folder=model_folder,
         key=run_key(record, params, evaluation) if evaluation else training_key,
         training_key=training_key,
-        content=_content_digest(source, files, figures, model_folder, outcome, bool(evaluation)),
+        content=_content_digest(
+            files,
+            figures,
+            model_folder,
+            # Of an unfinished run, how often it was tried and why it ended is the news.
+            outcome if evaluation else (*outcome, status.get("attempt")),
+        ),
     )
 
 
@@ -245,32 +258,30 @@ def _files(
     """Return a run's files, figures and model folder; later steps only where they belong to it."""
     paths = [source / name for name in TRAINING_FILES]
     if not evaluated:
-        return tuple(path for path in paths if path.exists()), (), None
+        return _present(paths), (), None
     paths += [folder / name for name in LATER_FILES]
     figures = sorted((folder / FIGURES_FOLDER).glob("*.png"))
     model = folder / MODEL_FOLDER
-    return (
-        tuple(path for path in paths if path.exists()),
-        tuple(figures),
-        model if (model / keys.MODEL_JSON).exists() else None,
-    )
+    kept = model if (model / keys.MODEL_JSON).exists() else None
+    return _present(paths), tuple(figures), kept
+
+
+def _present(paths: list[Path]) -> tuple[Path, ...]:
+    """Return the files that are there and not empty, as the diff of a clean checkout is."""
+    return tuple(path for path in paths if path.exists() and path.stat().st_size)
 
 
 def _content_digest(
-    source: Path,
     files: tuple[Path, ...],
     figures: tuple[Path, ...],
     model: Path | None,
-    outcome: tuple[str, str],
-    evaluated: bool,
+    outcome: tuple[Any, ...],
 ) -> str:
-    """Return a digest of everything deterministic; side files would differ between equal runs."""
-    paths = [path for path in files if path.name not in SIDE_FILES] + list(figures)
+    """Return a digest of everything deterministic, and of how it ended."""
+    paths = [path for path in files if path.name not in keys.SIDE_FILES] + list(figures)
     parts: dict[str, Any] = {f"{path.parent.name}/{path.name}": sha256(path) for path in paths}
     if model is not None:
         parts["model"] = sha256(model)
-    if not evaluated:  # of an unfinished run, how far it came and why it ended is the news
-        parts["status"] = sha256(source / keys.STATUS_FILE)
     return digest_of({"format": FORMAT, "outcome": outcome, "files": parts})
 
 

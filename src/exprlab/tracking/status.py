@@ -12,7 +12,8 @@ from typing import Any
 from exprlab.keys import METRICS_FILE, STATUS_FILE, TIMING_FILE
 
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
-SILENT_END = "the process ended without a word (kill -9, out of memory or power)"
+SILENT_END = "the process ended without a word (kill -9 or power)"
+OUT_OF_MEMORY = "out of memory"
 NOT_EVALUATED = "trained, but not evaluated"
 
 
@@ -29,7 +30,22 @@ def true_state(status: Mapping[str, Any], folder: Path) -> tuple[str, str] | Non
         return None
     if _is_alive(status.get("pid"), (folder / STATUS_FILE).stat().st_mtime):
         return None
+    before, now = status.get("kernel_kills"), kernel_kills()
+    if before is not None and now is not None and now > before:
+        return FAILED, f"{OUT_OF_MEMORY}, by all appearances: the kernel has killed for want of it"
     return KILLED, SILENT_END
+
+
+def kernel_kills() -> int | None:
+    """Return how many processes this host's kernel has killed for want of memory since it began.
+
+    None where it does not tell.
+    """
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
 
 
 def last_sign_of_life(folder: Path) -> float:

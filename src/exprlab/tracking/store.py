@@ -6,7 +6,6 @@ Nothing here imports MLflow; an SQLite store is examined before MLflow opens (an
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,11 +82,6 @@ def locate(uri: str, store: Path) -> Location:
             "a server (http://host:port)"
         )
     return Location(uri, store, None)
-
-
-def without_password(uri: str) -> str:
-    """Return a URI fit for messages and logs."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exprlab.files import digest_of, sha256
+from exprlab.keys import SIDE_FILES
 from exprlab.tracking.records import FORMAT, RunRecord
 from exprlab.tracking.status import FAILED, FINISHED, KILLED
 
@@ -39,7 +40,7 @@ class Study:
 
 
 def make_study(
-    experiment: str, members: Sequence[RunRecord], files: Iterable[Path | None], n_wanted: int
+    experiment: str, members: Sequence[RunRecord], files: Iterable[Path], n_wanted: int
 ) -> Study:
     """Summarise runs.
 
@@ -48,14 +49,14 @@ def make_study(
     experiment : str
         Its name begins the study's name.
     members : sequence of RunRecord
-    files : iterable of Path or None
+    files : iterable of Path
         What belongs to the whole, e.g. comparison and report; missing ones are left out.
     n_wanted : int
         Runs of the experiment; with fewer members the study is not complete.
     """
     key = digest_of(sorted(member.key for member in members))
-    present = tuple(path for path in files if path is not None and path.exists())
-    found = {path.name: sha256(path) for path in present}
+    present = tuple(path for path in files if path.exists())
+    found = {path.name: sha256(path) for path in present if path.name not in SIDE_FILES}
     content = digest_of(
         {"format": FORMAT, "files": found, "members": sorted(m.content for m in members)}
     )

@@ -20,6 +20,7 @@ from mlflow.entities import (
     Param,
     Run,
     RunTag,
+    ViewType,
 )
 
 from exprlab.tracking.model import save_mlflow_model
@@ -30,16 +31,19 @@ from exprlab.tracking.study import Study
 KEY, CONTENT, PUBLISHED = "exprlab.key", "exprlab.content", "exprlab.published"
 MEMBERS = "exprlab.members"
 KIND, COMPLETE, LIVE = "exprlab.kind", "exprlab.complete", "exprlab.live"
+# Of a run that a publication has deleted, which a reader of the store has not.
+REMOVED = "exprlab.removed"
 PARENT = "mlflow.parentRunId"
 MODEL_NAME = "model"
 # MLflow's limits: characters of a parameter and of a tag, entries of one call, of a digest.
 PARAM_LENGTH, TAG_LENGTH, METRICS, PARAMS, DIGEST_LENGTH = 6000, 5000, 1000, 100, 32
 
-# What status.json says about the machine; each becomes a tag where it is known.
+# What status.json and environment.json say of a run; each becomes a tag where it is known.
 STATUS_TAGS = (
     "host", "device", "accelerator", "precision", "threads", "attempt", "resumed_from_epoch",
-    "python", "git_commit", "git_dirty",
+    "slurm_job_id",
 )  # fmt: skip
+ENVIRONMENT_TAGS = ("python", "os", "processor", "workflow_command")
 
 
 class Writer:
@@ -58,11 +62,13 @@ class Writer:
     def __init__(self, client: MlflowClient, experiment_id: str, scratch: Path) -> None:
         self.client, self.experiment_id, self.scratch = client, experiment_id, scratch
 
-    def runs(self) -> list[Run]:
-        """Return all runs of the experiment that are not deleted."""
-        found, token = [], None
+    def runs(self, deleted: bool = False) -> list[Run]:
+        """Return all runs of the experiment, those that are deleted as well if wanted."""
+        found, token, view = [], None, ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
         while True:
-            page = self.client.search_runs([self.experiment_id], max_results=1000, page_token=token)
+            page = self.client.search_runs(
+                [self.experiment_id], run_view_type=view, max_results=1000, page_token=token
+            )
             found += page
             if not (token := page.token):
                 return found
@@ -91,7 +97,6 @@ class Writer:
         tags = {
             KIND: "study",
             COMPLETE: str(study.complete).lower(),
-            "exprlab.members": " ".join(sorted(m.key[:12] for m in study.members)),
             **{
                 name: " ".join(sorted({getattr(m, field) for m in study.members}))
                 for name, field in (
@@ -124,6 +129,7 @@ class Writer:
         )
         for model in found:
             self.client.delete_logged_model(model.model_id)
+        self.client.set_tag(run_id, REMOVED, "true")
         self.client.delete_run(run_id)
 
     @contextmanager
@@ -226,7 +232,10 @@ class Writer:
 
 def _tags(record: RunRecord) -> dict[str, str]:
     """Return what a run is searched and grouped by."""
+    environment = record.environment
+    git, lock = environment.get("git") or {}, environment.get("lock") or {}
     known = {name: record.status.get(name) for name in STATUS_TAGS}
+    known.update({name: environment.get(name) for name in ENVIRONMENT_TAGS})
     known.update(
         dataset=record.dataset,
         model=record.model,
@@ -235,7 +244,10 @@ def _tags(record: RunRecord) -> dict[str, str]:
         code=record.record.get("code"),
         host_kind=host_kind(record.status),
         stopped=record.network.get("stopped"),
-        **{KIND: "run", "mlflow.source.git.commit": record.status.get("git_commit")},
+        git_commit=git.get("commit"),
+        git_dirty=git.get("dirty"),
+        lock_sha256=lock.get("sha256"),
+        **{KIND: "run", "mlflow.source.git.commit": git.get("commit")},
     )
     # str(True) would be Python's spelling; tags are searched in the spelling of the files.
     return {

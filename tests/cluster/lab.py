@@ -1,0 +1,65 @@
+"""The lab cluster of the tests: a real SLURM on this machine, for as long as it is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+PROFILE = FOLDER / "profile"
+SCRIPT = FOLDER / "one_node_cluster.sh"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as SLURM knows it: its state, and the rule that Snakemake wrote into its comment."""
+
+    state: str
+    rule: str
+
+
+@contextmanager
+def lab_cluster() -> Iterator[dict[str, str]]:
+    """Start a cluster, give the environment in which its commands are found, and stop it."""
+    # Not below a test's own folder: the path of munge's socket may have 107 letters.
+    with tempfile.TemporaryDirectory(prefix="exprlab-slurm-") as folder:
+        own = {"CLUSTER_DIR": folder, "CLUSTER_PORT": str(_free_port())}
+        environment = {"PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"]])}
+        try:
+            subprocess.run([SCRIPT, "start"], env=os.environ | own, check=True)
+            yield environment
+        finally:
+            subprocess.run([SCRIPT, "stop"], env=os.environ | own, check=True)
+
+
+def has_slurm() -> bool:
+    """Return whether SLURM's daemons are installed."""
+    path = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
+    return all(shutil.which(name, path=path) for name in ("munged", "slurmctld", "slurmd"))
+
+
+def submitted_jobs(environment: dict[str, str]) -> dict[str, Job]:
+    """Return every job that the cluster has had, finished ones too, by its id."""
+    command = ["squeue", "--noheader", "--states=all", "--format=%i %T %k"]
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    return {
+        number: Job(state, re.sub("^rule_|_wildcards_.*", "", comment))
+        for number, state, comment in rows
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
