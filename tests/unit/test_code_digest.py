@@ -105,6 +105,8 @@ def test_touch_and_revert_do_not_count(before: dict[str, str], package: Path) ->
         ("data/simulate.py", {"simulate"}, {"split", "check", "train"}),
         ("data/formats.py", {"simulate", "check", "preprocess", "predict"}, {"report"}),
         ("plotting/style.py", {"plot_run", "plot_data", "report"}, {"train", "evaluate"}),
+        ("report/words.py", {"report", "model_card", "checklist"}, {"train", "environment_page"}),
+        ("cards/model_card.py", {"model_card"}, {"checklist", "report", "evaluate"}),
         ("tracking/writer.py", {"publish"}, {"train", "report"}),
         ("tracking/pyfunc.py", {"publish"}, {"train", "predict"}),
         ("cli/training.py", {"train", "train_baseline"}, {"evaluate", "preprocess"}),
@@ -120,13 +122,13 @@ def test_edit_reaches_what_it_affects(
     assert changed(before, affected | spared) == affected
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.css"])
-def test_templates_count_for_the_report_alone(
+@pytest.mark.parametrize("name", ["report.html", "report.css", "environment.html"])
+def test_templates_count_for_the_pages_alone(
     name: str, before: dict[str, str], package: Path
 ) -> None:
-    with (package / "report" / name).open("a") as stream:
+    with (package / "report/pages" / name).open("a") as stream:
         stream.write(" ")
-    assert changed(before) == {"report"}
+    assert changed(before) == {"report", "environment_page"}
 
 
 def test_constant_counts(before: dict[str, str], package: Path) -> None:

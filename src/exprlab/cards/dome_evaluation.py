@@ -93,7 +93,7 @@ def confidence(experiment: Experiment) -> list[str]:
         chosen = {m: result["models"][m] for m in experiment.models}
         key = key_sentence(dataset, {**result, "models": chosen}, level)
         answers.append(escape(key))
-        answers += _tests(result["pairs"], list(experiment.models))
+        answers += _tests(result["pairs"], experiment.models)
     answers += [f"{escape(words)}." for words in phrases.chance_words(experiment.runs)]
     if any(phrases.is_wide(run.evaluation["metrics"]["auroc"]) for run in experiment.runs):
         answers.append(

@@ -30,8 +30,8 @@ def output(experiment: Experiment) -> list[str]:
     return [
         f"Classification into {' and '.join(CLASSES)}: a logit, a probability before and after "
         "temperature scaling, and a class. Samples unlike the training samples are flagged.",
-        f"The threshold of the calibrated probability is {escape(rule)}; each run's model card gives "
-        "its value.",
+        f"The threshold of the calibrated probability is {escape(rule)}; the model card of a run "
+        "gives its value.",
     ]
 
 

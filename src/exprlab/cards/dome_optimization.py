@@ -45,8 +45,7 @@ def parameters(experiment: Experiment) -> list[str]:
     """Say how many parameters there are."""
     answers = []
     for first in experiment.one_per("dataset", "model"):
-        name = (first.dataset, first.model)
-        same = [run for run in experiment.runs if (run.dataset, run.model) == name]
+        same = experiment.like(first, "dataset", "model")
         answers.append(
             f"{escape(first.model)} on {escape(first.dataset)}: "
             f"{phrases.span(run.network['n_parameters'] for run in same)} parameters "
@@ -64,9 +63,10 @@ def features(experiment: Experiment) -> list[str]:
     """Say how many genes reach the models."""
     settings = experiment.config["preprocess"]
     answers = [
-        f"{escape(name)}: {phrases.span(r.n_inputs for r in runs)} of "
-        f"{count(runs[0].checks['n_genes'], 'gene')}."
-        for name, runs in experiment.datasets.items()
+        f"{escape(run.dataset)}: "
+        f"{phrases.span(r.n_inputs for r in experiment.like(run, 'dataset'))} of "
+        f"{count(run.checks['n_genes'], 'gene')}."
+        for run in experiment.one_per("dataset")
     ]
     return [
         *answers,

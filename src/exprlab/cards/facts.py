@@ -115,14 +115,9 @@ class Experiment:
     runs: list[RunFacts]
 
     @property
-    def datasets(self) -> dict[str, list[RunFacts]]:
-        """Return the runs of each data set."""
-        return _grouped(self.runs, lambda run: run.dataset)
-
-    @property
-    def models(self) -> dict[str, list[RunFacts]]:
-        """Return the runs of each model."""
-        return _grouped(self.runs, lambda run: run.model)
+    def models(self) -> list[str]:
+        """Return the names of the models."""
+        return list(dict.fromkeys(run.model for run in self.runs))
 
     @property
     def splits(self) -> list[str]:
@@ -135,6 +130,10 @@ class Experiment:
         for run in self.runs:
             first.setdefault(tuple(getattr(run, name) for name in names), run)
         return list(first.values())
+
+    def like(self, run: RunFacts, *names: str) -> list[RunFacts]:
+        """Return the runs that agree with one in these."""
+        return [r for r in self.runs if all(getattr(r, n) == getattr(run, n) for n in names)]
 
 
 def read_experiment(
@@ -162,11 +161,5 @@ def read_experiment(
         for model in models
         for split in splits
     ]
-    return Experiment(dict(config), read_comparison(comparison, datasets, models), runs)
-
-
-def _grouped(runs: Sequence[RunFacts], key: Any) -> dict[str, list[RunFacts]]:
-    groups: dict[str, list[RunFacts]] = {}
-    for run in runs:
-        groups.setdefault(key(run), []).append(run)
-    return groups
+    compared = read_comparison(comparison, datasets, models)
+    return Experiment(dict(config), {name: compared[name] for name in datasets}, runs)

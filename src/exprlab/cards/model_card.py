@@ -62,10 +62,7 @@ def _front_matter(facts: RunFacts) -> str:
         "pipeline_tag": "tabular-classification",
         "tags": ["gene-expression", *(["simulated-data"] if facts.simulated else [])],
         "model-index": [
-            {
-                "name": facts.name,
-                "results": [{"task": task, "dataset": data, "metrics": metrics}],
-            }
+            {"name": facts.name, "results": [{"task": task, "dataset": data, "metrics": metrics}]}
         ],
     }
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
@@ -105,11 +102,12 @@ def _details(facts: RunFacts) -> list[str]:
             f"Architecture: {escape(phrases.architecture_words(network))}; "
             f"{count(network['n_parameters'], 'parameter')}.",
             f"{ended}.",
-            f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and the bootstrap.",
+            f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and "
+            "the bootstrap.",
             "Calibration: probability = sigmoid(logit / temperature), temperature "
             f"{number(found['temperature'])}, fitted on validation samples.",
-            f"Decision threshold: {number(found['threshold'])} of the calibrated probability "
-            f"({escape(phrases.threshold_words(found['settings']['threshold']))}).",
+            f"Decision threshold: {number(found['threshold'])} of the calibrated probability, "
+            f"{escape(phrases.threshold_words(found['settings']['threshold']))}.",
             f"Model id: {code(packed['model_id'])}. SHA-256 of {code('model/model.safetensors')}: "
             f"{code(packed['weights_sha256'])}.",
             f"Code: digest {code(facts.record['code'])} of what the training ran. "
@@ -140,8 +138,7 @@ def _use(facts: RunFacts) -> list[str]:
                 f"{count(len(facts.packed['preprocessing']['genes']), 'gene')} under the same ids; "
                 "a few may be missing, the prediction then says so. No labels.",
                 "Out of scope: any decision about a patient; other tissues, species or kinds of "
-                "counts; classes other than "
-                f"{' and '.join(CLASSES)}.",
+                f"counts; classes other than {' and '.join(CLASSES)}.",
                 f"Training samples had {low:,} to {high:,} reads of these genes; samples far "
                 "outside are flagged, and their predictions are not to be relied on.",
             ]

@@ -7,13 +7,13 @@ from typing import Any
 
 from exprlab.cards.facts import RunFacts
 from exprlab.keys import CLASSES, TEST, TRAIN, VAL
-from exprlab.report.sentences import count, listing, number
+from exprlab.report.sentences import count, listing
 from exprlab.report.words import layer_words
 
 # An interval that is wider leaves too much open for a conclusion from the value alone.
 WIDE = 0.1
 THRESHOLD_RULES = {
-    "youden": "the one with the largest sensitivity + specificity (Youden's index)",
+    "youden": "the one with the largest Youden index, sensitivity + specificity - 1,",
     "accuracy": "the one with the largest accuracy",
 }
 SIZE_FACTORS = {
@@ -108,7 +108,7 @@ def patient_words(checks: Mapping[str, Any]) -> str:
 def threshold_words(rule: str) -> str:
     """Return how the decision threshold is chosen."""
     if rule == "half":
-        return "0.5, fixed beforehand"
+        return "fixed beforehand"
     return f"{THRESHOLD_RULES.get(rule, f'the one by rule {rule}')} on validation samples"
 
 
