@@ -245,7 +245,7 @@ def test_without_a_manifest_snakemake_is_all_there_is(copy: Workflow) -> None:
 def test_first_run(tmp_path: Path) -> None:
     text = why(Workflow(tmp_path))
     assert text.startswith(
-        "never made before\n  simulate_cohort     2 jobs    tumours: cohort, new"
+        "never made before\n  simulate_cohort         2 jobs    tumours: cohort, new"
     )
     assert "Stays" not in text
     assert list(tmp_path.glob("results")) == []
