@@ -110,13 +110,21 @@ def test_no_threshold_is_better_and_no_equal_cut_is_nearer_to_one_half(pairs, a,
     chosen = choose_threshold(label, probability, rule)
     best = quality(label, probability, chosen, rule)
     distinct = sorted({0.0, 1.0, *probability.tolist()})
-    midways = [(low + high) / 2 for low, high in pairwise(distinct)]
+    # Where rounding leaves nothing in between, the upper one still parts the two.
+    midways = [max((low + high) / 2, np.nextafter(low, 1)) for low, high in pairwise(distinct)]
     assert chosen in [0.0, *midways]
     for other in [*distinct, *midways, *np.linspace(0, 1, 41)]:
         assert quality(label, probability, other, rule) <= best + 1e-12
     for other in midways:
         if quality(label, probability, other, rule) >= best - 1e-12:
             assert abs(chosen - 0.5) <= abs(other - 0.5)
+
+
+def test_scores_that_are_neighbours_among_floating_point_numbers_are_parted():
+    for low in (0.0, 0.3):
+        high = np.nextafter(low, 1)
+        chosen = choose_threshold([0, 1], [low, high], "accuracy")
+        assert decide([low, high], chosen).tolist() == [0, 1]
 
 
 def test_the_cut_lies_midway_and_the_rules_differ_where_classes_are_uneven():

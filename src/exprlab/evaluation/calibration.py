@@ -104,7 +104,9 @@ def choose_threshold(
     knots = np.unique(np.concatenate([[0.0], probability, [1.0]]))
     # A score of exactly 0 or 1 has no room on its outer side; the edge itself still calls
     # everything positive at 0.
-    cuts = np.concatenate([[0.0], (knots[:-1] + knots[1:]) / 2])
+    middles = (knots[:-1] + knots[1:]) / 2
+    # Between two neighbouring floating-point numbers there is no middle; the upper one parts them.
+    cuts = np.concatenate([[0.0], np.where(middles > knots[:-1], middles, knots[1:])])
     benign, malignant = (np.sort(probability[label == value]) for value in (0, 1))
     tn = np.searchsorted(benign, cuts, side="left")
     tp = malignant.size - np.searchsorted(malignant, cuts, side="left")

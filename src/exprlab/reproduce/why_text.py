@@ -58,7 +58,7 @@ def _words(cause: Cause) -> str:
 
 def _jobs(jobs: list[Job]) -> list[str]:
     rows = job_rows((job.rule, job.wildcards) for job in jobs)
-    return [f"  {line}" for line in aligned(rows, 20)]
+    return [f"  {line}" for line in aligned(rows, 24)]
 
 
 def _totals(explanation: Explanation) -> list[str]:
