@@ -164,7 +164,7 @@ def test_card_says_what_the_files_say(work: Path, model: str) -> None:
     sizes = numbers(line_of(parts["Training data"], "Split"))
     assert sizes == [(side == name).sum() for name in ("train", "val", "test")]
     test = labels[side == "test"].value_counts()
-    tested = numbers(line_of(parts["Evaluation data"], str(len(labels[side == 'test']))))
+    tested = numbers(line_of(parts["Evaluation data"], str(len(labels[side == "test"]))))
     assert tested[:3] == [test.sum(), test["benign"], test["malignant"]]
     assert tested[3] == pytest.approx(100 * test["malignant"] / test.sum(), abs=0.05)
 
