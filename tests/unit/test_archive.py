@@ -177,7 +177,7 @@ def test_what_can_be_made_again_is_only_described(archive: Path, manifest: dict[
 def test_source_and_lock_are_those_of_the_project(archive: Path, project: Path) -> None:
     files = members(archive)
     names = ["Snakefile", "requirements.lock", "CITATION.cff", "workflow/rules/train.smk"]
-    for name in [*names, "src/exprlab/training/fit.py", "src/exprlab/report/report.css"]:
+    for name in [*names, "src/exprlab/training/fit.py", "src/exprlab/report/pages/report.css"]:
         assert files[name] == (project / name).read_bytes()
     assert not [name for name in files if "__pycache__" in name or name.endswith(".pyc")]
 

@@ -45,9 +45,8 @@ RUN_FILES = [
     "model_card.md",
     "figures/training.png",
 ]
-# Nothing scientific reads the times and machines in the side files among them.
+# Those of them that hold times and machines; nothing scientific reads them.
 RUN_SIDE_FILES = [name for name in RUN_FILES if name in SIDE_FILES]
-SCIENTIFIC_RUN_FILES = [name for name in RUN_FILES if name not in SIDE_FILES]
 DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)

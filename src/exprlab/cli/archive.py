@@ -38,4 +38,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"authors: {', '.join(archive.authors)} (--author names others)")
     for note in archive.notes:
         print(note)
-    print("environment.json in it names the machine; look at it before you publish.")
+    print(
+        "environment.json and results/report/environment.html in it name the machine; look at them "
+        "before you publish."
+    )

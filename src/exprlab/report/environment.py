@@ -130,7 +130,7 @@ def _words(value: Any) -> str | None:
 
 
 def _fact(key: str) -> Callable[[Facts], str | None]:
-    return lambda facts: _words(facts.get(key))
+    return lambda facts: (_words(facts[key]) or "none") if key in facts else None
 
 
 def _package(name: str) -> Callable[[Facts], str | None]:
@@ -154,7 +154,8 @@ def _blas(facts: Facts) -> str | None:
         return None
     words = (f"{b['library']} {b['version']} ({b['kernel']}, threads: {b['threads']})"
              for b in libraries)  # fmt: skip
-    return "; ".join(words) or "none loaded"
+    # They are listed in the order in which the process loaded them, which means nothing.
+    return "; ".join(sorted(words)) or "none loaded"
 
 
 def _switches(facts: Facts) -> str | None:
