@@ -138,7 +138,7 @@ def test_every_scientific_file_has_a_reader(project: Path) -> None:
     rows = [line.split("|") for line in table.splitlines()[2:]]
     names = " ".join(r[1] for r in rows if "*side*" not in r[3] and "mlflow.db" not in r[1])
     suffixes = {f".{word.rsplit('.', 1)[1]}" for word in names.split("`") if "." in word}
-    assert suffixes == set(READERS) - {".md"}
+    assert suffixes == set(READERS)
 
 
 @every_format
