@@ -95,9 +95,9 @@ def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None])
             victim = f"Snakemake during {victim}"
             kill_all(process)
             workflow.run("--unlock")
-        elif not kill(job):
-            victim = ""
-        process.communicate()
+        else:
+            victim = victim if kill(job) else ""
+            process.communicate()
         if victim:
             killed += 1
             say(f"{killed}: killed {victim}")
