@@ -213,4 +213,5 @@ def test_interrupt_ends_even_a_workflow_that_does_not_listen(
 
 
 def is_alive(word: str) -> bool:
-    return any(word in process.info["cmdline"] for process in psutil.process_iter(["cmdline"]))
+    commands = (process.info["cmdline"] for process in psutil.process_iter(["cmdline"]))
+    return any(word in (command or []) for command in commands)
