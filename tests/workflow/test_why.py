@@ -18,7 +18,10 @@ from workflow.conftest import PROJECT, Workflow
 MODEL = "results/tumours/mlp/seed-0"
 # What copied results have all of; their MLflow store wants to know its new place.
 MANIFEST = "results/manifest.json"
-AFTER_EVALUATION = {"compare_models", "plot_run", "write_report", "write_manifest", "publish_runs"}
+AFTER_EVALUATION = {
+    "compare_models", "plot_run", "write_model_card", "write_report", "fill_checklist",
+    "write_manifest", "publish_runs",
+}  # fmt: skip
 
 
 def call(workflow: Workflow, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -208,7 +211,9 @@ def test_touched_and_changed_files_are_told_apart(copy: Workflow) -> None:
 
 def test_forced_rule(finished: Workflow) -> None:
     text = why(finished, "--forcerun", "evaluate_model")
-    assert text.startswith("you force it: --forcerun evaluate_model\n  evaluate_model      4 jobs")
+    assert text.startswith(
+        "you force it: --forcerun evaluate_model\n  evaluate_model          4 jobs"
+    )
     assert rules(text) == {"evaluate_model", *AFTER_EVALUATION}
 
 

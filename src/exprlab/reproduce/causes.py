@@ -176,7 +176,8 @@ def _inputs(job: Job, past: Past, words: Mapping[str, str], own: Own) -> None:
             own.add(SETTING, line)
         if paths and not chosen:
             own.add(INPUTS, "", paths)
-    elif OTHER_INPUTS in words and not follows:
+    # Of what makes side files the manifest knows no inputs; a setting tells of them as well.
+    elif OTHER_INPUTS in words and not follows and SETTING not in {c.kind for c in own.causes}:
         own.add(INPUTS)
 
 
