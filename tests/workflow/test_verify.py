@@ -75,6 +75,7 @@ def test_nearly_the_same_numbers_are_within_tolerance(copy: Workflow) -> None:
     done = verify(f"results/{RUN}", copy.folder)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "IDENTICAL WITHIN TOLERANCE" in done.stdout
+    assert "tolerance   numbers: 0.001 + 0.001 * max(|a|, |b|); pictures: 2%" in done.stdout
     assert f"largest difference in {RUN}/weights.safetensors" in done.stdout
     assert name in done.stdout
 

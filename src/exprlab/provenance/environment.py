@@ -70,12 +70,13 @@ def lock_state(packages: dict[str, str], lock: Path | None = None) -> dict[str, 
     lock = lock or LOCK
     if not lock.is_file():
         return None
-    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock.read_text("utf-8"), re.MULTILINE))
+    rows = re.findall(r"^([\w.-]+)==([^\s;]+)", lock.read_text("utf-8"), re.MULTILINE)
+    locked = {_normalised(name): version for name, version in rows}
     differences = {}
     for name, version in locked.items():
-        installed = packages.get(_normalised(name))
+        installed = packages.get(name)
         if installed is not None and _public(installed) != _public(version):
-            differences[_normalised(name)] = {"locked": version, "installed": installed}
+            differences[name] = {"locked": version, "installed": installed}
     for name in required_packages() - set(packages):
         differences[name] = {"locked": locked.get(name), "installed": None}
     return {"sha256": sha256(lock), "differences": dict(sorted(differences.items()))}
@@ -103,7 +104,10 @@ def git_state(folder: Path | None = None) -> dict[str, Any] | None:
 
 
 def uncommitted(folder: Path | None = None) -> str:
-    """Return what of the source is not in its commit, as a diff; new files by name, at the end."""
+    """Return what of the source is not in its commit, as a diff; new files by name, at the end.
+
+    Passwords in addresses are masked.
+    """
     folder = folder or PACKAGE
     if git_state(folder) is None:
         return ""
@@ -113,7 +117,7 @@ def uncommitted(folder: Path | None = None) -> str:
         "--", ":/src", ":/workflow",
     )  # fmt: skip
     lines = [*([diff] if diff else []), *(f"# new: {name}" for name in (new or "").splitlines())]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{without_password(line)}\n" for line in lines)
 
 
 def blas_libraries() -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from exprlab.reproduce.compare import Tolerance
 from exprlab.reproduce.layout import aligned, shorten
 from exprlab.reproduce.verify import DIFFERENT, IDENTICAL, WITHIN, Certificate, Mismatch
 
@@ -33,6 +34,8 @@ def as_text(certificate: Certificate) -> str:
     same = ["as recorded" if certificate.recorded else "not recorded then"]
     rows += [("software", line) for line in shorten(certificate.environment) or same]
     rows += [("hardware", line) for line in shorten(certificate.hardware) or same]
+    if certificate.mismatches:
+        rows += [("tolerance", _tolerance(certificate.tolerance))]
     if certificate.seconds:
         rows += [("made again", f"in {certificate.seconds:.0f} s, {certificate.cores} core(s)")]
     title = "Certificate of reproducibility"
@@ -64,6 +67,13 @@ def _where(certificate: Certificate) -> list[str]:
         return []
     names = ", ".join(shorten([m.path for m in apart[1:]]))
     return [f"first in {_told(apart[0])}", *([f"then in {names}"] if names else [])]
+
+
+def _tolerance(tolerance: Tolerance) -> str:
+    return (
+        f"numbers: {tolerance.absolute:g} + {tolerance.relative:g} * max(|a|, |b|); pictures: "
+        f"{tolerance.pixel_share:.0%} of the pixels"
+    )
 
 
 def _told(mismatch: Mismatch) -> str:

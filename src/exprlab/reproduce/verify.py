@@ -72,6 +72,7 @@ class Certificate:
     lock: dict[str, Any] | None = None
     seconds: float = 0.0
     cores: int = 1
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
     @property
     def largest(self) -> Mismatch | None:
@@ -126,6 +127,7 @@ def verify(
         recorded=bool(original.environment),
         lock=now.get("lock"),
         cores=cores,
+        tolerance=tolerance,
     )
     say(f"checking {len(original.files)} files against the manifest")
     certificate.damaged = _damaged(original)
