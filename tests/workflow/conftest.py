@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,11 @@ SIDE = (
     "mlflow/", "history/", "logs/", "benchmarks/", ".attempt/",
     ".snakemake_timestamp",
 )  # fmt: skip
+
+
+def hear_interrupts() -> None:
+    """Let a program hear Ctrl-C; one that a shell started in the background is deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Workflow:
                 **{k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"},
                 **self.environment,
             },
+            preexec_fn=hear_interrupts,
             **options,  # type: ignore[call-overload]
         )
 

@@ -83,16 +83,6 @@ def test_no_rule_takes_the_truth_as_input() -> None:
     assert {name for name, block in found if "truth" in block} == {"write_manifest"}
 
 
-def test_same_bytes_in_another_folder_on_one_core(finished: Workflow, tmp_path: Path) -> None:
-    other = Workflow(tmp_path)
-    done = other.run("--cores", "1")
-    assert done.returncode == 0, done.stdout
-    first, second = finished.files(), other.files()
-    assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] == []
-    assert len(first) > 60
-
-
 def test_nothing_is_left_half_written(finished: Workflow) -> None:
     left = [p for p in (finished.folder / "results").rglob("*") if "writing" in p.name]
     assert left == []
