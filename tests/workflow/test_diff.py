@@ -29,6 +29,19 @@ def test_run_in_mlflow_is_the_run_in_its_folder(finished: Workflow) -> None:
     assert "no difference: " in done.stdout
 
 
+def test_metrics_of_runs_in_mlflow_are_those_of_their_folders(finished: Workflow) -> None:
+    runs = runs_of(finished)
+    pair = ["tumours/mlp/seed-0", "tumours/mlp/seed-1"]
+    there = diff(finished.folder, *(runs[name].info.run_id for name in pair))
+    here = diff(finished.folder, *(f"results/{name}" for name in pair))
+    assert metrics(there.stdout) == metrics(here.stdout)
+    assert "auroc" in metrics(here.stdout)
+
+
+def metrics(text: str) -> str:
+    return text.partition("\nmetrics ")[2].partition("\nfiles ")[0]
+
+
 def test_network_and_baseline_share_data_and_preprocessing(
     finished: Workflow, tmp_path: Path
 ) -> None:

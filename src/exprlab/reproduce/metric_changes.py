@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from exprlab.files import read_json
 from exprlab.keys import METRICS
@@ -59,11 +60,11 @@ def _in_order(names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _table(original: Original) -> Table | None:
     """Return (about, metric) -> value and spread; None if the files are not at hand."""
-    if original.folder is None:
-        return None
-    inside = EVALUATION if original.run else COMPARISON
-    path = original.folder.joinpath(*(original.run or ()), inside)
-    if not path.exists():
+    inside = Path(EVALUATION if original.run else COMPARISON)
+    folder = original.fetched
+    if original.folder:
+        folder = original.folder.joinpath(*(original.run or ()), inside.parent)
+    if folder is None or not (path := folder / inside.name).exists():
         return None
     content = read_json(path)
     if original.run:

@@ -37,6 +37,8 @@ class Original:
         Where and with what the files were made; empty if nothing tells.
     run
         (dataset, model, split) of a single run; None for a whole experiment.
+    fetched
+        Folder of what was fetched from MLflow, if it was.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Original:
     folder: Path | None
     environment: dict[str, Any]
     run: tuple[str, str, str] | None = None
+    fetched: Path | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -103,7 +106,7 @@ def open_original(name: str, scratch: Path) -> Original:
         manifest, run = fetch_proof(name, scratch)
         read = read_manifest(manifest)
         environment = _environment(manifest.parent)
-        return Original(name, read, _entries(read, run), None, environment, run)
+        return Original(name, read, _entries(read, run), None, environment, run, scratch)
     beside = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
     raise UserError(
         f"{name}: no such folder, and no MLflow run id (32 digits and letters a to f). Give a "

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exprlab.errors import UserError
-from exprlab.files import write_json
 from exprlab.keys import ENVIRONMENT_FILE
 from exprlab.tracking.publish import clear_errors, connect
+from exprlab.tracking.records import EVALUATION_FILE
 from exprlab.tracking.status import FINISHED
 from exprlab.tracking.store import Location, check_database, locate, single_writer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-MANIFEST = "manifest.json"
+MANIFEST, COMPARISON = "manifest.json", "comparison.json"
 STORE = Path("results/mlflow")
 
 
@@ -30,7 +30,8 @@ def fetch_proof(run_id: str, folder: Path) -> tuple[Path, tuple[str, str, str] |
         Of a run, or of the summary run of a study, in the store that MLFLOW_TRACKING_URI names;
         by default the one in results/mlflow.
     folder
-        An empty folder; environment.json is put beside the manifest.
+        An empty folder; what the run tells of its environment (environment.json) and its metrics
+        (evaluation.json, of a study comparison.json) is put beside the manifest.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def fetch_proof(run_id: str, folder: Path) -> tuple[Path, tuple[str, str, str] |
         run = _run(client, run_id, location)
         study = _study(client, run, run_id)
         client.download_artifacts(study.info.run_id, MANIFEST, str(folder))
-        _fetch_environment(client, run, folder)
+        _fetch_what_is_there(client, run, folder)
     if study.info.run_id == run.info.run_id:
         return folder / MANIFEST, None
     tags = run.data.tags
@@ -94,9 +95,7 @@ def _study(client: MlflowClient, run: Run, run_id: str) -> Run:
     return client.get_run(parent)
 
 
-def _fetch_environment(client: MlflowClient, run: Run, folder: Path) -> None:
+def _fetch_what_is_there(client: MlflowClient, run: Run, folder: Path) -> None:
     names = {item.path for item in client.list_artifacts(run.info.run_id)}
-    if ENVIRONMENT_FILE in names:
-        client.download_artifacts(run.info.run_id, ENVIRONMENT_FILE, str(folder))
-    else:
-        write_json(folder / ENVIRONMENT_FILE, {})
+    for name in names & {ENVIRONMENT_FILE, EVALUATION_FILE, COMPARISON}:
+        client.download_artifacts(run.info.run_id, name, str(folder))
