@@ -39,7 +39,7 @@ rule write_manifest:
     localrule: True
     conda:
         "../envs/exprlab.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=800,
         runtime=20,

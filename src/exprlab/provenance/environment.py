@@ -95,8 +95,7 @@ def required_packages() -> set[str]:
 def git_state(folder: Path | None = None) -> dict[str, Any] | None:
     """Return commit and whether files differ from it; None where the source is not in git."""
     folder = folder or PACKAGE
-    # The source may lie untracked in a repository of somebody else, as an installed package does.
-    if not _git(folder, "ls-files", "__init__.py"):
+    if not _is_tracked(folder):
         return None
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--", ":/src", ":/workflow", ":/Snakefile")
@@ -109,7 +108,7 @@ def uncommitted(folder: Path | None = None) -> str:
     Passwords in addresses are masked.
     """
     folder = folder or PACKAGE
-    if git_state(folder) is None:
+    if not _is_tracked(folder):
         return ""
     diff = _git(folder, "diff", "HEAD", "--", ":/") or ""
     new = _git(
@@ -159,6 +158,11 @@ def _normalised(name: str) -> str:
 
 def _public(version: str) -> str:
     return version.partition("+")[0]
+
+
+def _is_tracked(folder: Path) -> bool:
+    """Return whether git knows the source; an installed one may lie in somebody's repository."""
+    return bool(_git(folder, "ls-files", "__init__.py"))
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

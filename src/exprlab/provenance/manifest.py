@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from exprlab.provenance.code import code_digest, module_digests, packages_used
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
+THREADS = 2
 KEYS = frozenset({"format", "exprlab", "config", "rules", "files"})
 
 
@@ -82,13 +84,19 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def _digest_all(results: Path, lineage: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return digest and size of each file, by the path that the rules use; side files have none."""
-    digests = {}
-    for path in sorted({path for job in lineage for path in job["inputs"] + job["outputs"]}):
-        for file in _files(Path(path)):
-            if file.name not in SIDE_FILES:
-                name = _relative(file, results)
-                digests[name] = {"path": name, "sha256": sha256(file), "size": file.stat().st_size}
-    return digests
+    paths = sorted({path for job in lineage for path in job["inputs"] + job["outputs"]})
+    every = [file for path in paths for file in _files(Path(path)) if file.name not in SIDE_FILES]
+    # Hashing lets other threads go on; the largest files decide how long it takes.
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(sha256, every))
+    return {
+        (name := _relative(file, results)): {
+            "path": name,
+            "sha256": digest,
+            "size": file.stat().st_size,
+        }
+        for file, digest in zip(every, found, strict=True)
+    }
 
 
 def _files(path: Path) -> list[Path]:
