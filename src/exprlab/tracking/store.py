@@ -56,8 +56,7 @@ class Location:
             )
         return (
             f"The store is only a view of results/: delete {self.database} and "
-            f"{self.folder / ARTIFACTS}, publish again, and it is rebuilt from the files (runs of "
-            "earlier settings, whose files are gone, are lost with it)"
+            f"{self.folder / ARTIFACTS}, publish again, and it is rebuilt from the files"
         )
 
 
