@@ -17,8 +17,17 @@ FLAGS = "flags"
 
 # Classes: the position is the integer label; the last one is the positive class.
 CLASSES = ("benign", "malignant")
+# Classes of a cohort with subtypes: benign and subtype-1, subtype-2, ...
+SUBTYPE = "subtype"
 # How a missing entry of an integer count matrix is stored.
 MISSING_COUNT = -1
+
+# The oracle's tables: a column per class after each prefix (true class, recorded label, recorded
+# label without knowing the batch), and per gene what its verdict hangs on.
+ORACLE_TRUE = "true_"
+ORACLE_RECORDED = "recorded_"
+ORACLE_BLIND = "blind_"
+SALIENCY = "saliency"
 
 # Splits.
 TRAIN = "train"
@@ -83,3 +92,10 @@ MODEL_WEIGHTS = "model.safetensors"
 def metric_title(metric: str) -> str:
     """Return a metric's name as a reader meets it, e.g. ``AUROC`` or ``balanced accuracy``."""
     return METRIC_TITLES.get(metric, metric.replace("_", " "))
+
+
+def class_names(n_classes: int) -> tuple[str, ...]:
+    """Return the classes of a simulated cohort, benign first."""
+    if n_classes == len(CLASSES):
+        return CLASSES
+    return (CLASSES[0], *(f"{SUBTYPE}-{k}" for k in range(1, n_classes)))

@@ -36,8 +36,15 @@ def message(config: dict) -> str:
 
 def test_shipped_config_spells_out_every_default(project: Path) -> None:
     shipped = yaml.safe_load((project / "config/config.yaml").read_text())
+    shipped["datasets"]["tumours"]["n_samples"] = 3000  # stands there as a comment
     defaults = {**MINIMAL, "datasets": {"tumours": {}}}
     assert shipped == parse_config(defaults).settings()
+
+
+def test_scenario_gives_the_number_of_samples_that_is_left_out() -> None:
+    datasets = {"a": {"scenario": "small-n"}, "b": {"scenario": "small-n", "n_samples": 50}}
+    parsed = parse_config({**MINIMAL, "experiment": {"datasets": ["a"]}, "datasets": datasets})
+    assert [parsed.datasets[name].n_samples for name in "ab"] == [100, 50]
 
 
 def laid_over(config: dict, changes: dict) -> dict:

@@ -41,7 +41,10 @@ ALLOWED: dict[str, set[str]] = {
 SCIENCE = (
     "data/design.py",
     "data/genes.py",
+    "data/judge.py",
+    "data/likelihood.py",
     "data/oracle.py",
+    "data/posterior.py",
     "data/simulate.py",
     "data/split.py",
     "data/streams.py",

@@ -26,7 +26,8 @@ from workflow.disturb import benchmarks, kill_all, kill_in, wait_until
 TARGET = "results/manifest.json"
 # Rule -> command of exprlab, in the order of the DAG.
 COMMANDS = {
-    "simulate_cohort": "simulate", "check_data": "check", "describe_data": "describe",
+    "simulate_cohort": "simulate", "compute_oracle": "oracle", "check_data": "check",
+    "describe_data": "describe",
     "plot_data": "plot-data", "split_samples": "split", "preprocess_counts": "preprocess",
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
     "evaluate_model": "evaluate", "plot_run": "plot-run", "predict_samples": "predict",

@@ -23,6 +23,30 @@ rule simulate_cohort:
         " --truth {output.truth} --params {params.settings:q} --threads {threads} > {log} 2>&1"
 
 
+# What nobody can do better than, known because the cohort is simulated.
+rule compute_oracle:
+    input:
+        "results/{dataset}/data/{cohort}.h5ad",
+    output:
+        "results/{dataset}/data/{cohort}.oracle.h5ad",
+    log:
+        "results/logs/compute_oracle/{dataset}.{cohort}.log",
+    benchmark:
+        "results/benchmarks/compute_oracle/{dataset}.{cohort}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=800,
+        runtime=60,
+    params:
+        settings=cohort_params,
+        code=code_digest("oracle"),
+    shell:
+        "python -m exprlab oracle --cohort {wildcards.cohort} --counts {input} --output {output}"
+        " --params {params.settings:q} --threads {threads} > {log} 2>&1"
+
+
 rule check_data:
     input:
         "results/{dataset}/data/{cohort}.h5ad",

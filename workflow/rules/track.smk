@@ -10,7 +10,7 @@ rule write_manifest:
             "results/{dataset}/data/{cohort}.{what}",
             dataset=DATASETS,
             cohort=["cohort", "new_samples"],
-            what=["h5ad", "truth.h5ad", "checks.json"],
+            what=["h5ad", "truth.h5ad", "oracle.h5ad", "checks.json"],
         ),
         expand("results/{dataset}/data/overview.json", dataset=DATASETS),
         expand(

@@ -24,6 +24,7 @@ class Kind:
 # The first pattern that fits counts.
 KINDS = (
     Kind("data/*.truth.h5ad", HDF5, "The simulator's truth about a cohort", kept=False),
+    Kind("data/*.oracle.h5ad", HDF5, "The best possible classifier's verdict", kept=False),
     Kind("data/*.h5ad", HDF5, "Counts and sample table of a cohort (AnnData)", kept=False),
     Kind("data/*.checks.json", JSON, "What the checks of a cohort found: sizes and warnings"),
     Kind("data/overview.json", JSON, "Library sizes, zeros and principal components per sample"),

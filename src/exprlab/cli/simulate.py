@@ -22,15 +22,17 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import SimulatedDataset
     from exprlab.data.formats import write_counts, write_tables
-    from exprlab.data.simulate import NEW_COHORT, TRAINING_COHORT, Simulator, samples_table
+    from exprlab.data.simulate import COHORTS, Simulator, samples_table
 
     settings = load_settings(SimulatedDataset, args.params)
-    cohort = NEW_COHORT if args.cohort == "new_samples" else TRAINING_COHORT
+    cohort = COHORTS[args.cohort]
     n_samples = settings.n_samples
     simulator = Simulator(settings.simulator_config(), settings.n_genes, settings.seed)
     design = simulator.design(cohort, n_samples)
     truth = simulator.truth(design)
     blocks = simulator.blocks(cohort, n_samples, workers=args.threads)
-    write_counts(args.counts, samples_table(design), truth.var[[]], blocks)
+    write_counts(
+        args.counts, samples_table(design, simulator.config.n_classes), truth.var[[]], blocks
+    )
     write_tables(args.truth, truth.obs, truth.var, truth.obsm, truth.varm, truth.uns)
     print(f"{n_samples:,} samples x {settings.n_genes:,} genes, scenario {settings.scenario}")

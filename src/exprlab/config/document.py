@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from exprlab.config.experiment import Config
-from exprlab.config.simulator import SCENARIOS, SimulatorConfig
+from exprlab.config.simulator import SCENARIOS, Scenario, SimulatorConfig
 from exprlab.config.steps import (
     EvaluationConfig,
     ExperimentConfig,
@@ -72,8 +72,11 @@ def _table_lines() -> Iterator[str]:
         yield ""
     yield "## Scenarios\n\nWhat `scenario` of a simulated data set can be.\n"
     yield "| scenario | what it is | what to expect | differs in |\n|---|---|---|---|"
-    for name, (what, expect, values) in SCENARIOS.items():
-        differs = ", ".join(f"`{k}: {v}`" for k, v in values.items()) or "-"
+    for name, (what, expect, values, n_samples) in SCENARIOS.items():
+        size = (
+            {"n_samples": n_samples} if n_samples != Scenario._field_defaults["n_samples"] else {}
+        )
+        differs = ", ".join(f"`{k}: {v}`" for k, v in {**size, **values}.items()) or "-"
         yield f"| `{name}` | {what} | {expect} | {differs} |"
     yield ""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from exprlab.config.section import Section, setting
 
 
@@ -9,9 +11,13 @@ class SimulatorConfig(Section):
     """Parameters of the simulated cohort; the scenario sets them, `simulator:` overrides them."""
 
     # The classes and the signal.
+    n_classes: int = setting(
+        2, "benign and malignant, or from 3 on benign and so many subtypes less one", ge=2, le=8
+    )
     target_auroc: float = setting(
         0.985,
-        "AUROC of the best classifier that knows the latent factors; 0.5 = no signal",
+        "AUROC between any two classes of the best classifier that knows the latent factors; "
+        "0.5 = no signal",
         ge=0.5,
         lt=1.0,
     )
@@ -21,7 +27,9 @@ class SimulatorConfig(Section):
         ge=0,
         le=1,
     )
-    malignant_fraction: float = setting(0.5, "fraction of malignant patients", gt=0, lt=1)
+    malignant_fraction: float = setting(
+        0.5, "fraction of malignant patients; subtypes share it evenly", gt=0, lt=1
+    )
     n_lineages: int = setting(2, "tissues of origin, not recorded in the sample sheet", ge=1, le=8)
     copies_linear: int = setting(2, "pathways that carry the linear signal", ge=1, le=8)
     copies_interaction: int = setting(2, "pathways that carry the lineage-gated signal", ge=1, le=8)
@@ -91,31 +99,86 @@ class SimulatorConfig(Section):
     )
 
 
-# name -> (what it is, what to expect, the parameters that differ from the defaults)
-SCENARIOS: dict[str, tuple[str, str, dict[str, object]]] = {
-    "nonlinear": (
+# The batches of a lab that changed its kit: strong offsets that mimic the pathways.
+_STRONG_BATCHES = {
+    "batch_sd": 0.30,
+    "batch_factor_sd": 0.8,
+    "batch_depth_sd": 0.25,
+    "batch_signal_sd": 0.8,
+    "batch_confounding": 0.6,
+}
+
+
+class Scenario(NamedTuple):
+    """A kind of cohort: what it is, what to expect, and what differs from the defaults."""
+
+    what: str
+    expected: str
+    simulator: dict[str, object] = {}  # noqa: RUF012 (nothing writes to it)
+    n_samples: int = 3000
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "nonlinear": Scenario(
         "Part of the signal is an XOR of lineage and pathway activity.",
         "A linear model stays near AUROC 0.90; a network passes it from about 1,000 samples on.",
-        {},
     ),
-    "easy-linear": (
+    "easy-linear": Scenario(
         "All of the signal is linear, one batch, no outliers.",
         "Every model comes close to the best possible one.",
         {"target_auroc": 0.995, "nonlinear_share": 0.0, "n_batches": 1, "outlier_rate": 0.0},
     ),
-    "low-purity": (
-        "Most of each sample is stroma, and pathways are weaker.",
-        "All models lose, linear ones and trees the most.",
-        {"purity_a": 2.5, "purity_b": 5.0, "pathway_loading": 0.22},
+    "subtypes": Scenario(
+        "Benign tissue and three tumour subtypes; half of the signal is gated by the lineage.",
+        "Softmax over four classes; a network passes the linear model from about 1,000 samples on.",
+        {
+            "n_classes": 4,
+            "malignant_fraction": 0.6,
+            "copies_linear": 1,
+            "copies_interaction": 1,
+            "target_auroc": 0.99,
+            "nonlinear_share": 0.5,
+        },
     ),
-    "label-noise": (
+    "batch-shift": Scenario(
+        "The new cohort comes from batches that training has not seen; batches mimic the pathways.",
+        "Accuracy and log loss get worse on the new cohort, AUROC hardly.",
+        {**_STRONG_BATCHES, "new_batches": True},
+    ),
+    "confounded-batch": Scenario(
+        "Batches differ in their share of malignant patients, so that a batch tells the class.",
+        "Test metrics on the same batches are too good; the new cohort, of new batches, tells.",
+        {**_STRONG_BATCHES, "batch_confounding": 1.0, "batch_signal_sd": 0.0, "new_batches": True},
+    ),
+    "label-noise": Scenario(
         "One label in five is wrong.",
         "Metrics on recorded labels are bounded near AUROC 0.79.",
         {"label_noise": 0.2},
     ),
-    "null": (
+    "low-purity": Scenario(
+        "Most of each sample is stroma, and pathways are weaker.",
+        "All models lose, linear ones and trees the most.",
+        {"purity_a": 2.5, "purity_b": 5.0, "pathway_loading": 0.22},
+    ),
+    "imbalanced": Scenario(
+        "One patient in twenty is malignant.",
+        "Accuracy is 0.95 without looking; AUPRC and sensitivity show what a model can do.",
+        {"malignant_fraction": 0.05},
+    ),
+    "small-n": Scenario(
+        "100 samples are all there is.",
+        "Intervals are wide, and simple models beat the network.",
+        n_samples=100,
+    ),
+    "null": Scenario(
         "No gene has anything to do with the label.",
         "An honest pipeline gives AUROC 0.5; anything better is leakage.",
         {"target_auroc": 0.5},
+    ),
+    "replicates": Scenario(
+        "Each patient gave three samples.",
+        "A split by sample leaks: a patient's other samples give the label away. A split by "
+        "patient, as here, does not.",
+        {"samples_per_patient": 3},
     ),
 }

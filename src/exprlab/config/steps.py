@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,7 +19,9 @@ class SimulatedDataset(Section):
     scenario: Literal[tuple(SCENARIOS)] = setting(  # type: ignore[valid-type]
         "nonlinear", "which kind of cohort; see the table of scenarios"
     )
-    n_samples: int = setting(3000, "samples to train, validate and test on", "samples", ge=1)
+    n_samples: int = setting(
+        3000, "samples to train, validate and test on; small-n has 100", "samples", ge=1
+    )
     n_new_samples: int = setting(200, "samples of the new cohort, for inference", "samples", ge=1)
     n_genes: int = setting(20000, "genes of a profile", "genes", ge=20, le=200_000)
     seed: int = setting(1, "seed of the simulated world; another seed is another world", ge=0)
@@ -27,7 +29,7 @@ class SimulatedDataset(Section):
 
     def simulator_config(self) -> SimulatorConfig:
         """Return the scenario's parameters with this data set's own on top."""
-        return SimulatorConfig(**{**SCENARIOS[self.scenario][2], **self.simulator})
+        return SimulatorConfig(**{**SCENARIOS[self.scenario].simulator, **self.simulator})
 
     def of_cohort(self, cohort: str) -> SimulatedDataset:
         """Return the settings that decide a cohort: 'cohort' (to train on) or 'new_samples'.
@@ -37,6 +39,12 @@ class SimulatedDataset(Section):
         size = self.n_samples if cohort == "cohort" else self.n_new_samples
         kept = self.settings() | {"n_samples": size}
         return SimulatedDataset(**{k: v for k, v in kept.items() if k != "n_new_samples"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_of_the_scenario(cls, values: Any) -> Any:
+        scenario = SCENARIOS.get(values.get("scenario", "nonlinear"))
+        return {"n_samples": scenario.n_samples, **values} if scenario else values
 
     @field_validator("simulator")
     @classmethod

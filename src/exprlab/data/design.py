@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exprlab import keys
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.data.genes import Genes, signal_strengths
 from exprlab.data.streams import BATCH, PATIENT, SAMPLE, stream
@@ -55,7 +54,7 @@ class Design:
     patient, batch, lineage
         Indices, (n,).
     label
-        Index into `keys.CLASSES` as recorded, (n,).
+        Index of the class as recorded, 0 = benign, (n,).
     true_label
         The same without label noise, (n,).
     z
@@ -100,7 +99,7 @@ def class_means(config: SimulatorConfig) -> np.ndarray:
     number of classes, so that its class means are equal once lineages are averaged (exactly so
     where the number of lineages is a multiple of the number of classes).
     """
-    n_classes, n_lineages = len(keys.CLASSES), config.n_lineages
+    n_classes, n_lineages = config.n_classes, config.n_lineages
     linear, interaction = signal_strengths(config)
     vertices, lineages = simplex(n_classes), simplex(n_lineages) * config.lineage_distance
     means = []
@@ -174,9 +173,10 @@ def draw_design(
     patients, of_sample = np.unique(patient, return_inverse=True)
     uniform, z, u = _draw_patients(genes, seed, cohort, patients)
     batch = (uniform[:, 0] * config.n_batches).astype(np.int64)
-    true_label = (uniform[:, 1] < batches.malignant_fraction[batch]).astype(np.int64)
+    true_label = _one_of(uniform[:, 1], batches.malignant_fraction[batch], config.n_classes - 1)
     lineage = (uniform[:, 2] * config.n_lineages).astype(np.int64)
-    label = np.where(uniform[:, 3] < config.label_noise, 1 - true_label, true_label)
+    step = _one_of(uniform[:, 3], np.full(batch.size, config.label_noise), config.n_classes - 1)
+    label = (true_label + step) % config.n_classes
     z = class_means(config)[true_label, lineage] + z * signal_sds(config, genes.n_signal)
     u[:, : config.n_dense_factors] += batches.factor_shift[batch]
     purity, log_library = _draw_samples(config, seed, cohort, rows)
@@ -193,6 +193,19 @@ def draw_design(
         purity=purity,
         log_library=log_library + batches.log_depth[batch[of_sample]],
     )
+
+
+def _one_of(uniform: np.ndarray, probability: np.ndarray, n: int) -> np.ndarray:
+    """Return 0, or 1 .. n, equally likely, with `probability` together."""
+    part = np.divide(uniform, probability, out=np.ones_like(uniform), where=probability > 0)
+    return np.where(part < 1, 1 + np.minimum((part * n).astype(np.int64), n - 1), 0)
+
+
+def class_priors(config: SimulatorConfig, malignant_fraction: np.ndarray) -> np.ndarray:
+    """Return the probability of each class in batches with these fractions, (B, classes)."""
+    fraction = np.asarray(malignant_fraction)[:, None]
+    subtypes = np.repeat(fraction / (config.n_classes - 1), config.n_classes - 1, axis=1)
+    return np.hstack([1 - fraction, subtypes])
 
 
 def _draw_patients(

@@ -12,7 +12,6 @@ from statistics import NormalDist
 import numpy as np
 from numpy.random import Generator
 
-from exprlab import keys
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.data.streams import BASELINE, NUISANCE, SIGNAL, stream
 from exprlab.errors import UserError
@@ -98,6 +97,18 @@ class Genes:
         """Number of nuisance factors K."""
         return len(self.dense) + len(self.modules)
 
+    def log_share_at_rest(self) -> np.ndarray:
+        """Return the log share less V^2 / 2, which keeps the mean under nuisance factors, (G,).
+
+        E[exp(V u)] = exp(V^2 / 2) for u ~ N(0, 1).
+        """
+        share = self.log_share.copy()
+        for loadings in self.dense:
+            share -= loadings**2 / 2
+        for module in self.modules:
+            share[module.genes] -= module.loadings**2 / 2
+        return share
+
     def signal_matrix(self) -> np.ndarray:
         """Return the signal loadings W, (G, D)."""
         matrix = np.zeros((self.n_genes, self.n_signal))
@@ -133,7 +144,7 @@ def factor_roles(config: SimulatorConfig) -> list[str]:
     use to the interaction block only. With one lineage that block is linear.
     """
     linear, interaction = signal_strengths(config)
-    axes = len(keys.CLASSES) - 1
+    axes = config.n_classes - 1
     gated = INTERACTION if config.n_lineages > 1 else LINEAR
     return [
         *[LINEAR if linear > 0 else NUISANCE_ROLE] * (axes * config.copies_linear),

@@ -27,6 +27,8 @@ from exprlab.data.streams import COUNTS, MISSING, OUTLIERS, stream
 
 TRAINING_COHORT = 0
 NEW_COHORT = 1
+# By the name of their files.
+COHORTS = {"cohort": TRAINING_COHORT, "new_samples": NEW_COHORT}
 # First letter of the cohort's sample and patient names.
 COHORT_LETTERS = ("S", "N")
 # Cap of Poisson means, and of counts after outliers; a draw at the cap has sd 45,000, and the
@@ -131,12 +133,17 @@ class Simulator:
         """Return the counts of a small cohort at once, int32 (n_samples, G)."""
         return np.concatenate([block for _, block in self.blocks(cohort, n_samples)])
 
+    def outliers(self, cohort: int, sample: int) -> np.ndarray:
+        """Return which genes of a sample are outliers."""
+        rng = stream(self.seed, OUTLIERS, cohort, sample)
+        return _some(rng, self.genes.n_genes, self.config.outlier_rate)
+
     def log2_fold_change(self) -> np.ndarray:
         """Return log2 of expected expression, malignant over benign, at equal depth, (G,).
 
-        Marginal over lineage, z and purity, without batches: with the mean purity p and the
-        mean m and sd s of z, E = p mean_l exp(W m + W^2 s^2 / 2) + (1 - p) exp(S). It is 0 for
-        interaction genes.
+        Marginal over subtype, lineage, z and purity, without batches: with the mean purity p and
+        the mean m and sd s of z, E = p mean_l exp(W m + W^2 s^2 / 2) + (1 - p) exp(S). It is 0
+        for interaction genes where lineages are a multiple of classes.
         """
         genes, config = self.genes, self.config
         mean_purity = config.purity_a / (config.purity_a + config.purity_b)
@@ -145,7 +152,8 @@ class Simulator:
         sds = signal_sds(config, genes.n_signal)[factor]
         means = class_means(config)[:, :, factor]
         tumour = np.exp(loading * means + (loading * sds) ** 2 / 2).mean(axis=1)
-        benign, malignant = mean_purity * tumour + (1 - mean_purity) * np.exp(genes.stroma[moved])
+        expected = mean_purity * tumour + (1 - mean_purity) * np.exp(genes.stroma[moved])
+        benign, malignant = expected[0], expected[1:].mean(axis=0)
         change = np.zeros(genes.n_genes)
         change[moved] = np.log2(malignant / benign)
         return change
@@ -154,7 +162,7 @@ class Simulator:
         """Return the truth about a cohort and the genes."""
         genes, batches = self.genes, self.batches[design.cohort]
         return Truth(
-            obs=_sample_truth(design),
+            obs=_sample_truth(design, self.config.n_classes),
             obsm={"signal_factors": design.z, "nuisance_factors": design.u},
             var=self._gene_truth(),
             varm={
@@ -195,12 +203,7 @@ class _Counter:
     def __init__(self, config: SimulatorConfig, genes: Genes, batches: Batches, seed: int) -> None:
         self.config, self.genes, self.batches, self.seed = config, genes, batches, seed
         self.shape = 1 / genes.dispersion
-        # E[exp(V u)] = exp(V^2 / 2) for u ~ N(0, 1): taking it off keeps the mean of each gene.
-        self.log_share = genes.log_share.copy()
-        for loadings in genes.dense:
-            self.log_share -= loadings**2 / 2
-        for module in genes.modules:
-            self.log_share[module.genes] -= module.loadings**2 / 2
+        self.log_share = genes.log_share_at_rest()
         # Purity matters to these genes only; for all others the mixture is exactly 1.
         self.mixed = np.flatnonzero((genes.factor >= 0) | (genes.stroma != 0))
         self.loading = genes.loading[self.mixed]
@@ -271,12 +274,12 @@ def batch_names(batch: np.ndarray) -> np.ndarray:
     return np.array([f"B{b + 1}" for b in batch.tolist()], dtype=object)
 
 
-def samples_table(design: Design) -> pd.DataFrame:
+def samples_table(design: Design, n_classes: int = 2) -> pd.DataFrame:
     """Return the sample sheet: recorded label, batch and patient by sample id."""
     letter = COHORT_LETTERS[design.cohort]
     return pd.DataFrame(
         {
-            keys.LABEL: np.array(keys.CLASSES, dtype=object)[design.label],
+            keys.LABEL: class_labels(design.label, n_classes),
             keys.BATCH: batch_names(design.batch),
             keys.PATIENT: [f"{letter}P{p + 1:07d}" for p in design.patient.tolist()],
         },
@@ -284,11 +287,16 @@ def samples_table(design: Design) -> pd.DataFrame:
     )
 
 
-def _sample_truth(design: Design) -> pd.DataFrame:
+def class_labels(label: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the names of classes given by their indices."""
+    return np.array(keys.class_names(n_classes), dtype=object)[label]
+
+
+def _sample_truth(design: Design, n_classes: int) -> pd.DataFrame:
     """Return what the sample sheet does not tell."""
     return pd.DataFrame(
         {
-            "true_label": np.array(keys.CLASSES, dtype=object)[design.true_label],
+            "true_label": class_labels(design.true_label, n_classes),
             "label_flipped": design.label != design.true_label,
             "lineage": design.lineage,
             "purity": design.purity,
