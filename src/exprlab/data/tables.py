@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +19,7 @@ from exprlab.keys import (
     PROBABILITY,
     SAMPLE_ID,
     SPLIT,
+    output_columns,
 )
 
 if TYPE_CHECKING:
@@ -28,13 +29,26 @@ if TYPE_CHECKING:
 def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
     """Write the logits of all samples."""
     columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
-    frame = pd.DataFrame({**columns, LOGIT: logits.astype(np.float64)})
+    frame = pd.DataFrame({**columns, **spread(LOGIT, logits.astype(np.float64), table.classes)})
     with atomic_path(path) as temporary:
         frame.to_parquet(temporary, index=False)
 
 
+def spread(name: str, values: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return a model's output, (n_samples,) or (n_samples, n_classes), as columns of a table."""
+    columns = values[:, None] if values.ndim == 1 else values
+    return dict(zip(output_columns(name, classes), columns.T, strict=True))
+
+
+def gathered(name: str, table: pd.DataFrame) -> np.ndarray:
+    """Return what `spread` has laid out: (n_samples,) or (n_samples, n_classes)."""
+    if name in table:
+        return table[name].to_numpy()
+    return table[[column for column in table if column.startswith(f"{name}_")]].to_numpy()
+
+
 def read_logits(path: Path, split: str) -> pd.DataFrame:
-    """Read the logits of one split: sample_id, label (0 / 1), logit."""
+    """Read the logits of one split: sample_id, label (from 0 on), logit or a logit per class."""
     frame = _read_parquet(path)
     return frame[frame[SPLIT] == split].drop(columns=SPLIT).reset_index(drop=True)
 
