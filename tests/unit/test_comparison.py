@@ -18,7 +18,7 @@ from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import stratified_weights
 from exprlab.evaluation.comparison import compare, delong_test, paired_bootstrap
 from exprlab.evaluation.evaluate import evaluate
-from exprlab.evaluation.metrics import binary_metrics
+from exprlab.evaluation.metrics import classification_metrics
 
 FEW = EvaluationConfig(bootstrap=100)
 
@@ -68,7 +68,7 @@ def test_delong_agrees_with_brute_force_over_all_pairs(drawn):
 def test_the_delong_interval_is_as_wide_as_the_bootstrap_says():
     label, a, b = two_models(400, seed=0, a=1.5)
     weights = stratified_weights(label, 3000, np.random.default_rng(1))
-    auc_a, auc_b = (binary_metrics(label, expit(s), 0.5, weights)["auroc"] for s in (a, b))
+    auc_a, auc_b = (classification_metrics(label, expit(s), 0.5, weights)["auroc"] for s in (a, b))
     found = delong_test(label, a, b, confidence=0.9)
     sd = (found.high - found.low) / (2 * ndtri(0.95))
     assert sd == pytest.approx(np.std(auc_a - auc_b), rel=0.07)
@@ -117,7 +117,7 @@ def bootstrap_of(label, a, b, seed=0, metric="log_loss"):
 def test_the_bootstrap_difference_is_that_of_the_metric_and_its_interval_that_of_theory(metric):
     label, a, b = two_models(500, seed=3, b=2.0)
     found = bootstrap_of(label, a, b, metric=metric)
-    of_a, of_b = (binary_metrics(label, expit(s), 0.5)[metric] for s in (a, b))
+    of_a, of_b = (classification_metrics(label, expit(s), 0.5)[metric] for s in (a, b))
     assert found.difference == pytest.approx(float(of_a - of_b), abs=1e-12)
     # Stratified mean of paired gaps: the variance within each class, over all samples.
     gap = {

@@ -25,18 +25,19 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import EvaluationConfig
     from exprlab.data.streams import BOOTSTRAP, stream
-    from exprlab.data.tables import read_logits, write_predictions
+    from exprlab.data.tables import gathered, read_logits, write_predictions
     from exprlab.evaluation.evaluate import evaluate
     from exprlab.files import read_json, write_json
-    from exprlab.keys import MODEL_JSON, TEST
+    from exprlab.keys import LOGIT, MODEL_JSON, TEST
 
     model = read_json(args.model / MODEL_JSON)
-    temperature, threshold = model["temperature"], model["threshold"]
+    temperature, threshold, classes = (model[x] for x in ("temperature", "threshold", "classes"))
     test = read_logits(args.logits, TEST)
     settings = load_settings(EvaluationConfig, args.params)
     rng = stream(args.seed, BOOTSTRAP)
-    result = evaluate(test.label, test.logit, temperature, threshold, settings, rng)
-    write_predictions(args.predictions, test, temperature, threshold)
+    logit = gathered(LOGIT, test)
+    result = evaluate(test.label, logit, temperature, threshold, settings, rng, classes)
+    write_predictions(args.predictions, test, temperature, threshold, classes)
     write_json(args.evaluation, result)
     for name, metric in result["metrics"].items():
         print(f"{name:18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]")

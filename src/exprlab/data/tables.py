@@ -13,6 +13,7 @@ from exprlab.errors import UserError
 from exprlab.files import atomic_path
 from exprlab.keys import (
     CALIBRATED,
+    CLASSES,
     LABEL,
     LOGIT,
     PREDICTION,
@@ -21,6 +22,7 @@ from exprlab.keys import (
     SPLIT,
     output_columns,
 )
+from exprlab.outputs import calibrate, decide
 
 if TYPE_CHECKING:
     from exprlab.data.training_table import TrainingTable
@@ -53,18 +55,30 @@ def read_logits(path: Path, split: str) -> pd.DataFrame:
     return frame[frame[SPLIT] == split].drop(columns=SPLIT).reset_index(drop=True)
 
 
-def write_predictions(path: Path, test: pd.DataFrame, temperature: float, threshold: float) -> None:
-    """Add probabilities and predictions to the logits of test samples and write them."""
-    from scipy.special import expit
+def outputs(
+    logit: np.ndarray, temperature: float, threshold: float | None, classes: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return what a model says of samples: probabilities before and after calibration, class.
 
-    calibrated = expit(test[LOGIT] / temperature)
-    frame = test.assign(
-        **{
-            PROBABILITY: expit(test[LOGIT]),
-            CALIBRATED: calibrated,
-            PREDICTION: (calibrated >= threshold).astype(np.int8),
-        }
-    )
+    The class is its place in `classes`.
+    """
+    calibrated = calibrate(logit, temperature)
+    return {
+        **spread(PROBABILITY, calibrate(logit, 1.0), classes),
+        **spread(CALIBRATED, calibrated, classes),
+        PREDICTION: decide(calibrated, threshold),
+    }
+
+
+def write_predictions(
+    path: Path,
+    test: pd.DataFrame,
+    temperature: float,
+    threshold: float | None,
+    classes: Sequence[str] = CLASSES,
+) -> None:
+    """Add probabilities and predictions to the logits of test samples and write them."""
+    frame = test.assign(**outputs(gathered(LOGIT, test), temperature, threshold, classes))
     with atomic_path(path) as temporary:
         frame.to_parquet(temporary, index=False)
 

@@ -6,20 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from exprlab.data.formats import CountsFile, NotCounts, as_counts
+from exprlab.data.tables import outputs, spread
 from exprlab.errors import UserError
 from exprlab.inference.model import Model, load_model
-from exprlab.keys import (
-    CALIBRATED,
-    FLAGS,
-    LOGIT,
-    MISSING_COUNT,
-    PREDICTION,
-    PROBABILITY,
-    SAMPLE_ID,
-)
+from exprlab.keys import FLAGS, LOGIT, MISSING_COUNT, PREDICTION, SAMPLE_ID
+from exprlab.outputs import n_outputs
 from exprlab.preprocess.size_factors import estimated_library_sizes
 
 # MLflow's models load and predict through this module alone.
@@ -84,7 +77,8 @@ class Predictor:
         -------
         pandas.DataFrame
             Columns logit, probability, calibrated_probability, prediction and flags, indexed by
-            sample id.
+            sample id. Of more than two classes each has its logit_{class}, probability_{class}
+            and calibrated_probability_{class}.
 
             A sample whose depth cannot be told has no numbers, no prediction, and a flag.
         """
@@ -92,19 +86,16 @@ class Predictor:
         used = counts[:, self._columns]
         used[:, self._columns < 0] = MISSING_COUNT
         readable = model.preprocessor.depth(used) > 0
-        logit = np.full(len(used), np.nan)
+        n = n_outputs(len(model.classes))
+        logit = np.full(len(used) if n == 1 else (len(used), n), np.nan)
         if readable.any():
             logit[readable] = self._logits(model.preprocessor.transform(used[readable]))
-        calibrated = expit(logit / model.temperature)
         table = {
-            LOGIT: logit,
-            PROBABILITY: expit(logit),
-            CALIBRATED: calibrated,
-            PREDICTION: np.where(
-                readable, np.array(model.classes)[(calibrated >= model.threshold).astype(int)], ""
-            ),
+            **spread(LOGIT, logit, model.classes),
+            **outputs(logit, model.temperature, model.threshold, model.classes),
             FLAGS: self._flags(used, readable),
         }
+        table[PREDICTION] = np.where(readable, np.array(model.classes)[table[PREDICTION]], "")
         return pd.DataFrame(table, index=pd.Index(sample_ids, name=SAMPLE_ID))
 
     def _flags(self, counts: np.ndarray, readable: np.ndarray) -> list[str]:

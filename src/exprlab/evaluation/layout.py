@@ -1,0 +1,52 @@
+"""How evaluation.json keeps what belongs to a class.
+
+Two classes: the positive one is told from the other, so that nothing needs its name. More
+classes: a mapping from each one's name to what of two classes stands there directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from exprlab.keys import class_order, told_apart
+
+Evaluation = Mapping[str, Any]
+# The cells of a table of two classes, row by row.
+CELLS = ("tn", "fp", "fn", "tp")
+
+
+def classes_of(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the classes of an evaluation.json, in the order of their labels."""
+    return class_order(evaluation["n_per_class"])
+
+
+def lay_out(values: Sequence[Any], classes: Sequence[str]) -> Any:
+    """Return what there is of each class that is told from the rest, for evaluation.json."""
+    return values[0] if len(classes) == 2 else dict(zip(classes, values, strict=True))
+
+
+def curves_of(evaluation: Evaluation, name: str) -> dict[str, Mapping[str, Any]]:
+    """Return a curve of each class that is told from the rest, by the name of the class."""
+    classes, curves = classes_of(evaluation), evaluation["curves"][name]
+    return {label: curves if len(classes) == 2 else curves[label] for label in told_apart(classes)}
+
+
+def lay_out_table(table: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
+    """Return a table of true (rows) and called classes, for evaluation.json."""
+    counts = np.asarray(table).astype(int)
+    if len(classes) == 2:
+        return dict(zip(CELLS, counts.ravel().tolist(), strict=True))
+    rows = [dict(zip(classes, row, strict=True)) for row in counts.tolist()]
+    return dict(zip(classes, rows, strict=True))
+
+
+def table_of(evaluation: Evaluation) -> NDArray[np.int_]:
+    """Return the counts of true (rows) and called classes, (n_classes, n_classes)."""
+    classes, cells = classes_of(evaluation), evaluation["confusion"]
+    if len(classes) == 2:
+        return np.array([cells[name] for name in CELLS]).reshape(2, 2)
+    return np.array([[cells[true][called] for called in classes] for true in classes])
