@@ -115,7 +115,7 @@ def confusion(
     """Return the counts `tn`, `fp`, `fn`, `tp`, or of more classes true class -> called class."""
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
     table = confusion_table(label, probability, threshold, np.ones(label.size))
-    return lay_out_table(table, classes)
+    return lay_out_table(table.astype(int).tolist(), classes)
 
 
 def _thin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:

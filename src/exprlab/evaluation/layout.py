@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from exprlab.keys import class_order, told_apart
 
 Evaluation = Mapping[str, Any]
@@ -35,18 +32,17 @@ def curves_of(evaluation: Evaluation, name: str) -> dict[str, Mapping[str, Any]]
     return {label: curves if len(classes) == 2 else curves[label] for label in told_apart(classes)}
 
 
-def lay_out_table(table: ArrayLike, classes: Sequence[str]) -> dict[str, Any]:
+def lay_out_table(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[str, Any]:
     """Return a table of true (rows) and called classes, for evaluation.json."""
-    counts = np.asarray(table).astype(int)
     if len(classes) == 2:
-        return dict(zip(CELLS, counts.ravel().tolist(), strict=True))
-    rows = [dict(zip(classes, row, strict=True)) for row in counts.tolist()]
+        return dict(zip(CELLS, [n for row in counts for n in row], strict=True))
+    rows = [dict(zip(classes, row, strict=True)) for row in counts]
     return dict(zip(classes, rows, strict=True))
 
 
-def table_of(evaluation: Evaluation) -> NDArray[np.int_]:
-    """Return the counts of true (rows) and called classes, (n_classes, n_classes)."""
+def table_of(evaluation: Evaluation) -> list[list[int]]:
+    """Return the counts of true (rows) and called classes."""
     classes, cells = classes_of(evaluation), evaluation["confusion"]
     if len(classes) == 2:
-        return np.array([cells[name] for name in CELLS]).reshape(2, 2)
-    return np.array([[cells[true][called] for called in classes] for true in classes])
+        return [[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]]
+    return [[cells[true][called] for called in classes] for true in classes]
