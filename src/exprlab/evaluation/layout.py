@@ -32,6 +32,12 @@ def curves_of(evaluation: Evaluation, name: str) -> dict[str, Mapping[str, Any]]
     return {label: curves if len(classes) == 2 else curves[label] for label in told_apart(classes)}
 
 
+def top_label_curve(evaluation: Evaluation) -> Mapping[str, Any]:
+    """Return the reliability diagram behind the calibration error."""
+    curves = evaluation["curves"]
+    return curves["calibration"] if len(classes_of(evaluation)) == 2 else curves["confidence"]
+
+
 def lay_out_table(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> dict[str, Any]:
     """Return a table of true (rows) and called classes, for evaluation.json."""
     if len(classes) == 2:

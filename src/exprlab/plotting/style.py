@@ -83,6 +83,8 @@ _CLASS_STYLES = (
     Style("#0072B2", (0, (6, 1.2, 1.2, 1.2, 1.2, 1.2)), "X", "oo"),
     Style("#6B6B6B", (0, (1.2, 3)), "*", "--"),
 )
+# All classes but the one that is told from them.
+REST_STYLE = Style(MUTED, (0, (5, 1.6)), "x", "\\\\\\\\")
 # Models: 7 colours and 4 line styles share no divisor, so 28 models differ.
 _MODEL_COLOURS = ("#0072B2", "#E69F00", "#000000", "#CC79A7", "#009E73", "#56B4E9", "#9E2F00")
 _MODEL_LINES = ("-", (0, (5, 1.6)), (0, (7, 1.5, 1.2, 1.5)), (0, (1.2, 1.2)))

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from exprlab.files import atomic_path
-from exprlab.keys import CLASSES, ENVIRONMENT_PAGE, SPLITS, metric_title
+from exprlab.keys import CALIBRATED, CLASSES, ENVIRONMENT_PAGE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, style
 from exprlab.report import captions, sentences, settings, tables, words
 from exprlab.report.glossary import GLOSSARY
@@ -154,7 +154,8 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
         with reading(run.folder / "evaluation.json"):
             _check_evaluation(run)
     new_tables = {
-        m: {s: run.new_samples for s, run in runs.items()} for m, runs in data.runs.items()
+        m: {s: run.new_samples[CALIBRATED] for s, run in runs.items()}
+        for m, runs in data.runs.items()
     }
     first = next(iter(next(iter(data.runs.values())).values()))
     header, rows = tables.first_rows(first)
