@@ -60,7 +60,15 @@ METRIC_TITLES = {
     "brier": "Brier score",
     "log_loss": "log loss (nats)",
     "ece": "expected calibration error",
+    "auroc_gap": "AUROC gap to the oracle",
+    "excess_log_loss": "excess log loss (nats)",
+    "probability_error": "mean |p − p_true|",
 }
+
+# The Bayes-optimal classifier of a simulated cohort, where it stands beside the models.
+ORACLE = "oracle"
+# How far a model is from it; smaller is better.
+TRUTH_METRICS = ("auroc_gap", "excess_log_loss", "probability_error")
 
 # Training curves.
 TRAIN_LOSS = "train/loss"

@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "keys": set(),
     "files": {"errors"},
     "provenance": {"errors", "files", "keys"},
-    "config": {"errors"},
+    "config": {"errors", "keys"},
     "data": {"config", "errors", "files", "keys"},
     "preprocess": {"config", "data", "errors", "files", "keys"},
     "nets": set(),

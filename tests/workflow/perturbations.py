@@ -30,7 +30,8 @@ COMMANDS = {
     "describe_data": "describe",
     "plot_data": "plot-data", "split_samples": "split", "preprocess_counts": "preprocess",
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
-    "evaluate_model": "evaluate", "plot_run": "plot-run", "predict_samples": "predict",
+    "evaluate_model": "evaluate", "evaluate_oracle": "evaluate-oracle",
+    "plot_run": "plot-run", "predict_samples": "predict",
     "write_model_card": "model-card", "compare_models": "compare", "write_report": "report",
     "fill_checklist": "checklist", "write_manifest": "manifest",
 }  # fmt: skip

@@ -24,6 +24,7 @@ except UserError as error:
 
 DATASETS, MODELS = CONFIG.experiment.datasets, CONFIG.experiment.models
 NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS]
+LINEAR = [name for name in MODELS if CONFIG.models[name].kind == "logistic"]
 BASELINES = [name for name in MODELS if name not in NETWORKS]
 SPLITS = [f"seed-{seed}" for seed in CONFIG.experiment.seeds]
 RUNS = expand(
@@ -121,6 +122,21 @@ def memory(base, copies=0):
 def run_files(*names):
     """Give these files of every run."""
     return expand("{run}/{name}", run=RUNS, name=names)
+
+
+def oracle_files(*names):
+    """Give these files of the oracle in every split of every data set."""
+    return expand(
+        "results/{dataset}/oracle/{split}/{name}",
+        dataset=DATASETS,
+        split=SPLITS,
+        name=names,
+    )
+
+
+def compared_folders(wildcards, input):
+    """Give the folders of the runs, and the oracle's beside them."""
+    return [os.path.dirname(path) for path in [*input.evaluations, *input.oracle]]
 
 
 def run_folders(wildcards, input):

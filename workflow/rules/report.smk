@@ -13,6 +13,7 @@ rule write_report:
             cohort=["cohort", "new_samples"],
         ),
         expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        oracle_files("evaluation.json"),
         comparison="results/report/comparison.json",
     output:
         report(

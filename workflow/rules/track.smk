@@ -25,6 +25,7 @@ rule write_manifest:
             split=SPLITS,
             what=["preprocessor.json", "preprocessor.safetensors", "features.npy"],
         ),
+        oracle_files("evaluation.json", "predictions.parquet"),
         "results/report/comparison.json",
         "results/report/report.html",
         "results/report/dome.md",

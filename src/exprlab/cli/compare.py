@@ -11,6 +11,7 @@ from exprlab.cli.arguments import add_params, add_paths
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
+    parser.add_argument("--baseline", help="the linear model, to measure the way to the oracle")
     add_paths(parser, output="comparison of the models (JSON)")
     add_params(parser)
 
@@ -21,7 +22,9 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.steps import EvaluationConfig
     from exprlab.data.tables import read_predictions
     from exprlab.evaluation.comparison import compare
+    from exprlab.evaluation.truth import share_of_gap_closed
     from exprlab.files import read_json, write_json
+    from exprlab.keys import ORACLE
 
     settings = load_settings(EvaluationConfig, args.params)
     evaluations: dict = {}
@@ -37,4 +40,7 @@ def run(args: argparse.Namespace) -> None:
         name: compare(predictions[name], evaluations[name], settings, seed=0)
         for name in evaluations
     }
+    for result in datasets.values():
+        if args.baseline and ORACLE in result["models"]:
+            result["share_of_gap_closed"] = share_of_gap_closed(result["models"], args.baseline)
     write_json(args.output, {"datasets": datasets})

@@ -23,6 +23,7 @@ COMMANDS = {
     "train-baseline": "fit a baseline model",
     "calibrate": "calibrate a trained model and pack it with its preprocessing",
     "evaluate": "judge a model on the test samples",
+    "evaluate-oracle": "judge the oracle on the same test samples",
     "plot-run": "draw a run's figures",
     "plot-data": "draw the figures of a data set",
     "compare": "compare the models of an experiment",

@@ -24,9 +24,12 @@ from exprlab.config.steps import (
     TrainerConfig,
 )
 from exprlab.errors import UserError, did_you_mean
+from exprlab.keys import ORACLE
 
 # Folders of results/ that are no data sets, and folders of a data set that are no models.
-RESERVED = frozenset({"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing"})
+RESERVED = frozenset(
+    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing"} | {ORACLE}
+)
 
 
 class Config(Section):

@@ -15,6 +15,7 @@ from exprlab.keys import (
     CALIBRATED,
     LABEL,
     LOGIT,
+    ORACLE_RECORDED,
     PREDICTION,
     PROBABILITY,
     SAMPLE_ID,
@@ -25,12 +26,29 @@ if TYPE_CHECKING:
     from exprlab.data.training_table import TrainingTable
 
 
+# The oracle's probabilities are kept to nine digits.
+CERTAIN = 1e-9
+
+
 def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
     """Write the logits of all samples."""
     columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
     frame = pd.DataFrame({**columns, LOGIT: logits.astype(np.float64)})
     with atomic_path(path) as temporary:
         frame.to_parquet(temporary, index=False)
+
+
+def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
+    """Read the oracle's log odds of the recorded label, laid out as `write_logits` does."""
+    from anndata.io import read_elem
+    from h5py import File
+
+    with File(path) as file:
+        posterior: pd.DataFrame = read_elem(file["obs"])
+    positive = posterior.filter(regex=f"^{ORACLE_RECORDED}").loc[table.sample_ids].iloc[:, -1]
+    p = np.clip(positive.to_numpy(), CERTAIN, 1 - CERTAIN)
+    columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
+    return pd.DataFrame({**columns, LOGIT: np.log(p) - np.log1p(-p)})
 
 
 def read_logits(path: Path, split: str) -> pd.DataFrame:

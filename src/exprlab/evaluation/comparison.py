@@ -104,8 +104,9 @@ def compare(
     Returns
     -------
     dict
-        `models` and `pairs` of one data set in comparison.json (docs/files.md). Each split that
-        two models share gives one entry for auroc (DeLong) and one for log_loss (bootstrap).
+        `models`, `pairs` and `truth` of one data set in comparison.json (docs/files.md). Each
+        split that two models share gives one entry for auroc (DeLong) and one for log_loss
+        (bootstrap).
 
     Raises
     ------
@@ -120,14 +121,19 @@ def compare(
         for entry in _compare_pair(predictions, (model_a, model_b), split, settings, seed)
     ]
     models = {
-        model: {name: _summary(by_split, name) for name in keys.METRICS}
+        model: {name: _summary(by_split, "metrics", name) for name in keys.METRICS}
         for model, by_split in evaluations.items()
     }
-    return {"models": models, "pairs": pairs}
+    truth = {
+        model: {name: _summary(by_split, "truth", name) for name in keys.TRUTH_METRICS}
+        for model, by_split in evaluations.items()
+        if all("truth" in found for found in by_split.values())
+    }
+    return {"models": models, "pairs": pairs, "truth": truth}
 
 
-def _summary(by_split: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
-    per_split = {split: dict(found["metrics"][name]) for split, found in by_split.items()}
+def _summary(by_split: Mapping[str, Mapping[str, Any]], part: str, name: str) -> dict[str, Any]:
+    per_split = {split: dict(found[part][name]) for split, found in by_split.items()}
     values = [entry["value"] for entry in per_split.values()]
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"mean": float(np.mean(values)), "sd": sd, "per_split": per_split}

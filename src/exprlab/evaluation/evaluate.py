@@ -13,6 +13,7 @@ from exprlab.evaluation.bootstrap import intervals
 from exprlab.evaluation.calibration import calibrate
 from exprlab.evaluation.curves import confusion, curves
 from exprlab.evaluation.metrics import binary_metrics
+from exprlab.evaluation.truth import distance_from_oracle
 
 if TYPE_CHECKING:
     from exprlab.config.steps import EvaluationConfig
@@ -28,6 +29,7 @@ def evaluate(
     threshold: float,
     settings: EvaluationConfig,
     rng: np.random.Generator,
+    posterior: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Judge a model on test samples.
 
@@ -40,6 +42,8 @@ def evaluate(
     settings : EvaluationConfig
     rng : numpy.random.Generator
         Of the bootstrap.
+    posterior : (n_samples,) array, optional
+        The oracle's probabilities, where the cohort is simulated.
 
     Returns
     -------
@@ -65,6 +69,10 @@ def evaluate(
         rng=rng,
     )
     before = binary_metrics(label, calibrate(logit, 1.0), threshold, n_bins=settings.ece_bins)
+    truth = {}
+    if posterior is not None:
+        distances = distance_from_oracle(label, probability, posterior, settings, rng)
+        truth = {"truth": {name: interval._asdict() for name, interval in distances.items()}}
     return {
         "n_test": int(label.size),
         "n_per_class": {
@@ -76,6 +84,7 @@ def evaluate(
         "settings": settings.settings(),
         "metrics": {name: interval._asdict() for name, interval in found.items()},
         "uncalibrated": {name: {"value": float(before[name])} for name in CALIBRATION_METRICS},
+        **truth,
         "confusion": confusion(label, probability, threshold),
         "curves": curves(label, probability, settings.ece_bins),
     }

@@ -23,6 +23,7 @@ def draw_run(
     network: Mapping[str, Any],
     evaluation: Evaluation,
     strengths: Sequence[float] | None = None,
+    oracle: Evaluation | None = None,
 ) -> dict[str, Figure]:
     """Draw every figure of a run, by the name of its file without suffix.
 
@@ -36,12 +37,14 @@ def draw_run(
         evaluation.json.
     strengths
         The regularisation strengths that a logistic regression chose from, if it is one.
+    oracle
+        The oracle's evaluation.json on the same test samples, if the cohort is simulated.
     """
     return {
         "training": training_figure(metrics, network, strengths),
-        "roc": roc_figure(evaluation),
-        "precision_recall": precision_recall_figure(evaluation),
-        "calibration": calibration_figure(evaluation),
+        "roc": roc_figure(evaluation, oracle),
+        "precision_recall": precision_recall_figure(evaluation, oracle),
+        "calibration": calibration_figure(evaluation, oracle),
         "confusion": confusion_figure(evaluation),
         "scores": scores_figure(evaluation),
     }
@@ -69,12 +72,13 @@ def wilson_interval(fraction: np.ndarray, count: np.ndarray) -> tuple[np.ndarray
 
 
 @style.styled
-def roc_figure(evaluation: Evaluation) -> Figure:
-    """Draw the ROC curve with chance and with the point of the decision threshold."""
+def roc_figure(evaluation: Evaluation, oracle: Evaluation | None = None) -> Figure:
+    """Draw the ROC curve with chance, the oracle and the point of the decision threshold."""
     result = style.figure(4.9, 5.0)
     axes = result.subplots()
     curve, cells = evaluation["curves"]["roc"], evaluation["confusion"]
     axes.plot([0, 1], [0, 1], label="guessing (AUROC 0.5)", **REFERENCE_LINE)
+    _draw_oracle(axes, oracle, "roc", ("fpr", "tpr"))
     axes.plot(curve["fpr"], curve["tpr"], label="model", **DATA_LINE)
     fpr = _ratio(cells["fp"], cells["fp"] + cells["tn"])
     tpr = _ratio(cells["tp"], cells["tp"] + cells["fn"])
@@ -88,13 +92,14 @@ def roc_figure(evaluation: Evaluation) -> Figure:
 
 
 @style.styled
-def precision_recall_figure(evaluation: Evaluation) -> Figure:
+def precision_recall_figure(evaluation: Evaluation, oracle: Evaluation | None = None) -> Figure:
     """Draw precision against recall, with the base rate that guessing would reach."""
     result = style.figure(4.9, 5.0)
     axes = result.subplots()
     curve, cells = evaluation["curves"]["precision_recall"], evaluation["confusion"]
     base_rate = _ratio(cells["tp"] + cells["fn"], sum(cells.values()))
     axes.plot([0, 1], [base_rate] * 2, label=f"base rate {base_rate:.2f}", **REFERENCE_LINE)
+    _draw_oracle(axes, oracle, "precision_recall", ("recall", "precision"))
     axes.plot(curve["recall"], curve["precision"], label="model", **DATA_LINE)
     recall = _ratio(cells["tp"], cells["tp"] + cells["fn"])
     _mark_threshold(
@@ -106,6 +111,18 @@ def precision_recall_figure(evaluation: Evaluation) -> Figure:
     axes.set_ylabel("precision\n(fraction of malignant calls that are right)")
     axes.legend(loc="lower left")
     return result
+
+
+def _draw_oracle(
+    axes: Axes, oracle: Evaluation | None, name: str, columns: tuple[str, str]
+) -> None:
+    """Draw the curve of the best possible classifier, where it is known."""
+    if oracle is None:
+        return
+    curve, look = oracle["curves"][name], style.ORACLE_STYLE
+    x, y = (curve[column] for column in columns)
+    axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=1.2, label="oracle (best "
+              "possible)", gid="oracle")  # fmt: skip
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -120,7 +137,7 @@ def _mark_threshold(axes: Axes, x: float, y: float, threshold: float) -> None:
 
 
 @style.styled
-def calibration_figure(evaluation: Evaluation) -> Figure:
+def calibration_figure(evaluation: Evaluation, oracle: Evaluation | None = None) -> Figure:
     """Draw observed against predicted fractions of malignant samples, with the samples per bin."""
     result = style.figure(4.9, 5.6)
     axes, below = result.subplots(2, sharex=True, height_ratios=(4, 1.1))
@@ -132,6 +149,7 @@ def calibration_figure(evaluation: Evaluation) -> Figure:
     if len(predicted):
         low, high = wilson_interval(observed, count)
         axes.vlines(predicted, low, high, color=DATA_LINE["color"], alpha=0.6, linewidth=1.5)
+    _draw_oracle(axes, oracle, "calibration", ("predicted", "observed"))
     axes.plot(predicted, observed, marker="o", label="model (bars: 95 % interval)", **DATA_LINE)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title(_calibration_title(evaluation), fontsize=10)

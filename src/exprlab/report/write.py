@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from exprlab.files import atomic_path
-from exprlab.keys import CLASSES, ENVIRONMENT_PAGE, SPLITS, metric_title
+from exprlab.keys import CLASSES, ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, style
 from exprlab.report import captions, sentences, settings, tables, words
 from exprlab.report.glossary import GLOSSARY
@@ -71,7 +71,8 @@ def write_report(
     shown = []
     for data in inputs:
         result = compared[data.name]
-        result["models"] = {m: result["models"][m] for m in models}
+        rows = [*models, *([ORACLE] if data.oracle else [])]
+        result["models"] = {m: result["models"][m] for m in rows}
         with reading(Path(comparison)):
             compared_part = _comparison_part(data, result, level)
         shown.append({**_data_part(Path(results), data), **_run_part(data), **compared_part})
@@ -146,9 +147,7 @@ def _data_part(results: Path, data: DatasetInputs) -> dict[str, Any]:
 
 def _run_part(data: DatasetInputs) -> dict[str, Any]:
     """Return the figures of the runs, and the models' curves beside each other."""
-    evaluations = {
-        m: {s: run.evaluation for s, run in runs.items()} for m, runs in data.runs.items()
-    }
+    evaluations = data.evaluations()
     every = [run for runs in data.runs.values() for run in runs.values()]
     for run in every:
         with reading(run.folder / "evaluation.json"):
@@ -240,7 +239,8 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
         for metric in FOREST_METRICS
         if metric in tables.metric_names(models)
     ]
-    rows = tables.pair_rows(result["pairs"], order)
+    competing = [m for m in order if m != ORACLE]
+    rows = tables.pair_rows(result["pairs"], competing)
     if rows:
         forests.append(
             picture(
@@ -252,6 +252,10 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
         )
     return {
         "key": sentences.key_sentence(data.name, result, level),
+        "truth": sentences.truth_sentence(data.name, result),
+        "truth_heads": tables.truth_heads(),
+        "truth_rows": tables.truth_rows(result),
+        "order": order,
         "mean_rows": tables.mean_rows(models),
         "split_heads": [(m, list(models[m]["auroc"]["per_split"])) for m in order],
         "split_rows": tables.split_rows(models),

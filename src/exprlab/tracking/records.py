@@ -203,6 +203,10 @@ def final_metrics(
         found[f"test/{metric}"] = parts["value"]
         found[f"test/{metric}_low"] = parts.get("low")
         found[f"test/{metric}_high"] = parts.get("high")
+    for metric, parts in evaluation.get("truth", {}).items():
+        found[f"truth/{metric}"] = parts["value"]
+        found[f"truth/{metric}_low"] = parts.get("low")
+        found[f"truth/{metric}_high"] = parts.get("high")
     for metric, parts in evaluation.get("uncalibrated", {}).items():
         found[f"test/uncalibrated_{metric}"] = parts["value"]
     for name, count in evaluation.get("confusion", {}).items():

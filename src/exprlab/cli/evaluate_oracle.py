@@ -1,0 +1,45 @@
+"""exprlab evaluate-oracle: judge the oracle on the test samples, as a model is judged."""
+
+from __future__ import annotations
+
+import argparse
+
+from exprlab.cli.arguments import add_params, add_paths, add_seed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_paths(
+        parser,
+        counts="counts with their sample sheet (.h5ad)",
+        oracle="posterior of every sample (.h5ad)",
+        split="the split (TSV)",
+        evaluation="metrics, intervals and curves (JSON)",
+        predictions="predictions of the test samples (Parquet)",
+    )
+    add_params(parser)
+    add_seed(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate and write; the posterior needs no calibration."""
+    from exprlab.config.experiment import load_settings
+    from exprlab.config.steps import EvaluationConfig
+    from exprlab.data.streams import BOOTSTRAP, stream
+    from exprlab.data.tables import oracle_logits, write_predictions
+    from exprlab.data.training_table import read_training_table
+    from exprlab.evaluation.calibration import calibrate, choose_threshold
+    from exprlab.evaluation.evaluate import evaluate
+    from exprlab.files import write_json
+    from exprlab.keys import SPLIT, TEST, VAL
+
+    settings = load_settings(EvaluationConfig, args.params)
+    table = oracle_logits(args.oracle, read_training_table(args.counts, args.split))
+    val, test = (table[table[SPLIT] == side].drop(columns=SPLIT) for side in (VAL, TEST))
+    threshold = choose_threshold(val.label, calibrate(val.logit, 1.0), settings.threshold)
+    rng = stream(args.seed, BOOTSTRAP)
+    result = evaluate(test.label, test.logit, 1.0, threshold, settings, rng)
+    write_predictions(args.predictions, test.reset_index(drop=True), 1.0, threshold)
+    write_json(args.evaluation, result)
+    for name, metric in result["metrics"].items():
+        print(f"{name:18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]")
