@@ -24,7 +24,6 @@ except UserError as error:
 
 DATASETS, MODELS = CONFIG.experiment.datasets, CONFIG.experiment.models
 NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS]
-LINEAR = [name for name in MODELS if CONFIG.models[name].kind == "logistic"]
 BASELINES = [name for name in MODELS if name not in NETWORKS]
 SPLITS = [f"seed-{seed}" for seed in CONFIG.experiment.seeds]
 RUNS = expand(

@@ -164,6 +164,7 @@ rule compare_models:
     input:
         evaluations=run_files("evaluation.json"),
         predictions=run_files("predictions.parquet"),
+        networks=run_files("network.json"),
         oracle=oracle_files("evaluation.json"),
         posteriors=oracle_files("predictions.parquet"),
     output:
@@ -180,9 +181,8 @@ rule compare_models:
         runtime=10,
     params:
         runs=compared_folders,
-        baseline=f"--baseline {LINEAR[0]}" if LINEAR else "",
         settings=as_json(CONFIG.evaluation),
         code=code_digest("compare"),
     shell:
-        "python -m exprlab compare --runs {params.runs} {params.baseline} --output {output}"
+        "python -m exprlab compare --runs {params.runs} --output {output}"
         " --params {params.settings:q} > {log} 2>&1"

@@ -11,7 +11,6 @@ from exprlab.cli.arguments import add_params, add_paths
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
-    parser.add_argument("--baseline", help="the linear model, to measure the way to the oracle")
     add_paths(parser, output="comparison of the models (JSON)")
     add_params(parser)
 
@@ -40,7 +39,18 @@ def run(args: argparse.Namespace) -> None:
         name: compare(predictions[name], evaluations[name], settings, seed=0)
         for name in evaluations
     }
+    linear = _linear_models(args.runs)
     for result in datasets.values():
-        if args.baseline and ORACLE in result["models"]:
-            result["share_of_gap_closed"] = share_of_gap_closed(result["models"], args.baseline)
+        if linear and ORACLE in result["models"]:
+            result["share_of_gap_closed"] = share_of_gap_closed(result["models"], linear[0])
     write_json(args.output, {"datasets": datasets})
+
+
+def _linear_models(folders: list[Path]) -> list[str]:
+    """Return the names of the linear models among the runs; the oracle has no network.json."""
+    from exprlab.files import read_json
+    from exprlab.keys import NETWORK_FILE
+
+    files = [folder / NETWORK_FILE for folder in folders]
+    kinds = {file.parts[-3]: read_json(file)["kind"] for file in files if file.exists()}
+    return [model for model, kind in kinds.items() if kind == "logistic"]

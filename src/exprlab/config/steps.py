@@ -94,8 +94,13 @@ class MLPConfig(Section):
     """A multilayer perceptron trained with PyTorch Lightning."""
 
     kind: Literal["mlp"] = setting("mlp", "multilayer perceptron")
+    encoder: Literal["principal_components", "none"] = setting(
+        "principal_components",
+        "what the network learns from: the principal components of the training samples that "
+        "stand out from noise, or the genes themselves (none)",
+    )
     hidden: list[Annotated[int, Field(ge=1)]] = setting(
-        lambda: [128, 32],
+        lambda: [64],
         "units of each hidden layer, first to last; [] is one perceptron",
         "units",
     )
@@ -104,28 +109,34 @@ class MLPConfig(Section):
     )
     batch_norm: bool = setting(False, "normalise each hidden layer over the batch")
     input_dropout: float = setting(
-        0.0, "fraction of genes hidden at random in each training step", ge=0, lt=1
+        0.0, "fraction of inputs hidden at random in each training step", ge=0, lt=1
     )
     dropout: float = setting(
-        0.2, "fraction of hidden units left out at random in each training step", ge=0, lt=1
+        0.0, "fraction of hidden units left out at random in each training step", ge=0, lt=1
     )
     optimizer: Literal["adamw", "sgd"] = setting("adamw", "how weights follow the gradient")
-    learning_rate: float = setting(3e-4, "step size of gradient descent", gt=0)
+    learning_rate: float = setting(1e-3, "step size of gradient descent", gt=0)
     momentum: float = setting(0.9, "momentum of sgd; adamw does not use it", ge=0, lt=1)
     weight_decay: float = setting(0.01, "pull of the weights towards zero", ge=0)
+    l1: float = setting(
+        0.002,
+        "pull of each weight of the first layer towards exactly zero, which drops inputs that do "
+        "not help; added to the loss as l1 times the sum of their absolute values",
+        ge=0,
+    )
     schedule: Literal["constant", "cosine"] = setting(
         "constant", "how the step size changes over the epochs"
     )
-    max_epochs: int = setting(60, "most passes over the training samples", "epochs", ge=1)
-    batch_size: int = setting(256, "samples of one gradient step", "samples", ge=1)
+    max_epochs: int = setting(300, "most passes over the training samples", "epochs", ge=1)
+    batch_size: int = setting(64, "samples of one gradient step", "samples", ge=1)
     monitor: Literal["val/loss", "val/auroc"] = setting(
         "val/loss", "validation metric that picks the best epoch and stops training"
     )
     patience: int = setting(
-        8, "stop after this many epochs without a better validation metric", "epochs", ge=1
+        40, "stop after this many epochs without a better validation metric", "epochs", ge=1
     )
     checkpoint_every: int = setting(
-        10, "epochs between the checkpoints from which a killed training resumes", "epochs", ge=1
+        50, "epochs between the checkpoints from which a killed training resumes", "epochs", ge=1
     )
 
 

@@ -65,6 +65,11 @@ class MLP(nn.Module):
         layers.append(nn.Linear(width, 1))
         self.layers = nn.Sequential(*layers)
 
+    @property
+    def first_layer_name(self) -> str:
+        """Name of the layer that the inputs meet first."""
+        return next(name for name, part in self.named_modules() if isinstance(part, nn.Linear))
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return the logits of the positive class, (n_samples,), from (n_samples, n_inputs)."""
         return self.layers(features).squeeze(1)
