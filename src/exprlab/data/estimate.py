@@ -1,0 +1,196 @@
+"""Settings of the simulator that make it like a cohort of counts.
+
+Depth, expression and the trend of the dispersion can be read off a cohort; how much of its
+variation is shared between genes (factors) and how much is each gene's own (dispersion) cannot,
+since both show in the same counts. So a cohort is simulated, measured in the same way as the real
+one, and the settings are corrected by the difference, a few times over (indirect inference).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from exprlab.config.simulator import SimulatorConfig
+from exprlab.data.count_features import (
+    MOST_SAMPLES,
+    Cohort,
+    GeneMoments,
+    gene_correlations,
+    gene_moments,
+    log2_cpm,
+    make_cohort,
+    within_classes,
+)
+from exprlab.data.mixture import fit_expression
+from exprlab.data.simulate import TRAINING_COHORT, Simulator
+
+ROUNDS = 8
+SEED = 1  # of the worlds that are simulated on the way
+DIGITS = 4
+TREND_BINS = 12
+SMALLEST = 1e-4  # dispersion of the trend, so that its logarithm exists
+STEP = 2.0  # by which a round multiplies or divides the factors' loadings at most
+OWN_SHARE = 0.1  # of a gene's variation that no factor explains, at least
+FACTOR_SETTINGS = ("dense_factor_sd", "module_loading")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is matched.
+
+    Attributes
+    ----------
+    library_median, library_sd
+        Median of the reads per sample, and sd of their logarithm.
+    moments
+        Mean and dispersion of the expressed genes.
+    spread
+        Half the distance between the quantiles 0.16 and 0.84 of log dispersion around its trend.
+    shared
+        Mean squared correlation between genes, less what chance alone makes.
+    """
+
+    library_median: float
+    library_sd: float
+    moments: GeneMoments
+    spread: float
+    shared: float
+
+
+def estimate_settings(
+    counts: np.ndarray, labels: np.ndarray | None, base: SimulatorConfig, source: str
+) -> dict[str, float]:
+    """Return the settings of the simulator that a cohort tells about.
+
+    Parameters
+    ----------
+    counts
+        Shape (n_samples, n_genes), missing entries -1.
+    labels
+        Class of each sample, or None; variation is then that over all samples.
+    base
+        All other settings: signal, purity, batches, ... cannot be read off counts.
+    source
+        What to call the cohort in messages.
+
+    Returns
+    -------
+    dict
+        Setting -> value, to lay over `base`.
+
+    Raises
+    ------
+    UserError
+        If the cohort is too small to see any variation.
+    """
+    real = make_cohort(counts, labels, source).thinned(MOST_SAMPLES)
+    wanted, edges = summarise(real), _bin_edges(gene_moments(real))
+    chosen = {
+        "library_size": wanted.library_median,
+        "library_sd": wanted.library_sd,
+        "missing_rate": float((counts < 0).mean()),
+        **fit_expression(real.counts),
+    }
+    config = base.model_copy(update=chosen)
+    for _ in range(ROUNDS):
+        seen = summarise(_simulated(config, real, labels is not None))
+        changes = _corrected(config, wanted, seen, edges)
+        chosen |= changes
+        config = config.model_copy(update=changes)
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in chosen.items()}
+
+
+def summarise(cohort: Cohort) -> Summary:
+    """Return what is matched of a cohort."""
+    library = cohort.counts.sum(axis=1, dtype=np.int64)
+    moments = gene_moments(cohort)
+    log_dispersion = np.log(moments.dispersion)
+    low, high = np.quantile(log_dispersion - _running_median(moments), (0.16, 0.84))
+    residuals = within_classes(log2_cpm(cohort.counts)[:, moments.column], cohort.groups)
+    free = len(residuals) - np.unique(cohort.groups).size
+    return Summary(
+        library_median=float(np.median(library)),
+        library_sd=float(np.log(library).std(ddof=1)),
+        moments=moments,
+        spread=float(high - low) / 2,
+        shared=max(1e-6, float((gene_correlations(residuals) ** 2).mean()) - 1 / free),
+    )
+
+
+def _simulated(config: SimulatorConfig, like: Cohort, by_class: bool) -> Cohort:
+    """Simulate as many samples and genes, without missing entries."""
+    n, n_genes = like.counts.shape
+    simulator = Simulator(config.model_copy(update={"missing_rate": 0.0}), n_genes, SEED)
+    labels = simulator.design(TRAINING_COHORT, n).label if by_class else None
+    return make_cohort(simulator.counts(TRAINING_COHORT, n), labels, "the simulated cohort")
+
+
+def _corrected(
+    config: SimulatorConfig, wanted: Summary, seen: Summary, edges: np.ndarray
+) -> dict[str, float]:
+    """Return settings that bring what is seen nearer to what is wanted."""
+    cpm, needed, found = _binned(wanted.moments, seen.moments, edges)
+    own = _trend((config.dispersion_floor, config.dispersion_level, config.dispersion_slope), cpm)
+    made_by_factors = np.maximum(found - own, SMALLEST)
+    # Correlations grow with the square of loadings, their squares with the fourth power; but
+    # factors cannot make more variation than there is.
+    limit = ((1 - OWN_SHARE) * np.quantile(needed / made_by_factors, 0.25)) ** 0.5
+    factor = float(np.clip(min(limit, (wanted.shared / seen.shared) ** 0.25), 1 / STEP, STEP))
+    left = np.maximum(needed - made_by_factors * factor**2, OWN_SHARE * needed)
+    spread = config.dispersion_spread**2 + wanted.spread**2 - seen.spread**2
+    library = config.library_sd**2 + wanted.library_sd**2 - seen.library_sd**2
+    return {
+        "library_size": config.library_size * wanted.library_median / seen.library_median,
+        "library_sd": max(0.0, library) ** 0.5,
+        **_fit_trend(cpm, left),
+        "dispersion_spread": max(0.0, spread) ** 0.5,
+        **{name: getattr(config, name) * factor for name in FACTOR_SETTINGS},
+    }
+
+
+def _binned(
+    wanted: GeneMoments, seen: GeneMoments, edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return CPM and both median dispersions in the bins where there are genes of both."""
+    rows = []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        a, b = ((m.log2_cpm >= low) & (m.log2_cpm < high) for m in (wanted, seen))
+        if a.any() and b.any():
+            medians = np.median(wanted.dispersion[a]), np.median(seen.dispersion[b])
+            rows.append((2 ** np.median(wanted.log2_cpm[a]), *medians))
+    cpm, needed, found = np.array(rows).T
+    return cpm, needed, found
+
+
+def _fit_trend(cpm: np.ndarray, dispersion: np.ndarray) -> dict[str, float]:
+    """Return the settings of the trend that comes nearest to the logarithm of some points."""
+    names = ("dispersion_floor", "dispersion_level", "dispersion_slope")
+    fit = least_squares(
+        lambda p: np.log(_trend(p, cpm) / dispersion),
+        (np.min(dispersion) / 2, np.max(dispersion), 0.5),
+        bounds=([0, 0, 0], [8, 8, 2]),
+    )
+    return dict(zip(names, map(float, fit.x), strict=True))
+
+
+def _trend(parameters: np.ndarray | tuple[float, ...], cpm: np.ndarray) -> np.ndarray:
+    """Return the median dispersion at an expression; as `genes.dispersion_trend`, never 0."""
+    floor, level, slope = parameters
+    return floor + level / (cpm + 0.3) ** slope + SMALLEST
+
+
+def _bin_edges(moments: GeneMoments) -> np.ndarray:
+    """Return edges between which equally many genes lie, by expression."""
+    inner = np.quantile(moments.log2_cpm, np.linspace(0, 1, TREND_BINS + 1)[1:-1])
+    return np.concatenate([[-np.inf], inner, [np.inf]])
+
+
+def _running_median(moments: GeneMoments) -> np.ndarray:
+    """Return the median log dispersion of the genes in each gene's bin."""
+    which = np.digitize(moments.log2_cpm, _bin_edges(moments)[1:-1])
+    log_dispersion = np.log(moments.dispersion)
+    medians = [np.median(log_dispersion[which == b]) for b in range(TREND_BINS)]
+    return np.array(medians)[which]
