@@ -56,6 +56,14 @@ class SimulatorConfig(Section):
         "natural log",
         ge=0,
     )
+    composition_tilt: float = setting(
+        0.0,
+        "how much more the first dense factor moves a gene than one of half its expression; "
+        "samples then differ in composition, as RNA of different quality does; 0.02 to 0.05 in "
+        "tumours",
+        "natural log",
+        ge=0,
+    )
     n_modules: int = setting(24, "co-expression modules unrelated to the label", ge=0)
     module_genes: int = setting(250, "genes in a module", "genes", ge=1)
     module_loading: float = setting(

@@ -22,17 +22,19 @@ from exprlab.data.count_features import (
     gene_moments,
     log2_cpm,
     make_cohort,
+    normalisation_factors,
     within_classes,
 )
 from exprlab.data.mixture import fit_expression
 from exprlab.data.simulate import TRAINING_COHORT, Simulator
 
-ROUNDS = 8
+ROUNDS = 10
 SEED = 1  # of the worlds that are simulated on the way
 DIGITS = 4
 TREND_BINS = 12
 SMALLEST = 1e-4  # dispersion of the trend, so that its logarithm exists
-STEP = 2.0  # by which a round multiplies or divides the factors' loadings at most
+STEP = 2.0  # by which a round multiplies or divides loadings at most
+FIRST_TILT = 0.02
 OWN_SHARE = 0.1  # of a gene's variation that no factor explains, at least
 FACTOR_SETTINGS = ("dense_factor_sd", "module_loading")
 
@@ -51,6 +53,8 @@ class Summary:
         Half the distance between the quantiles 0.16 and 0.84 of log dispersion around its trend.
     shared
         Mean squared correlation between genes, less what chance alone makes.
+    composition
+        sd of log normalisation factors within classes.
     """
 
     library_median: float
@@ -58,6 +62,7 @@ class Summary:
     moments: GeneMoments
     spread: float
     shared: float
+    composition: float
 
 
 def estimate_settings(
@@ -92,6 +97,7 @@ def estimate_settings(
         "library_size": wanted.library_median,
         "library_sd": wanted.library_sd,
         "missing_rate": float((counts < 0).mean()),
+        "composition_tilt": FIRST_TILT,
         **fit_expression(real.counts),
     }
     config = base.model_copy(update=chosen)
@@ -111,12 +117,14 @@ def summarise(cohort: Cohort) -> Summary:
     low, high = np.quantile(log_dispersion - _running_median(moments), (0.16, 0.84))
     residuals = within_classes(log2_cpm(cohort.counts)[:, moments.column], cohort.groups)
     free = len(residuals) - np.unique(cohort.groups).size
+    factors = np.log(normalisation_factors(cohort.counts))[:, None]
     return Summary(
         library_median=float(np.median(library)),
         library_sd=float(np.log(library).std(ddof=1)),
         moments=moments,
         spread=float(high - low) / 2,
         shared=max(1e-6, float((gene_correlations(residuals) ** 2).mean()) - 1 / free),
+        composition=float((within_classes(factors, cohort.groups) ** 2).sum() / free) ** 0.5,
     )
 
 
@@ -138,7 +146,7 @@ def _corrected(
     # Correlations grow with the square of loadings, their squares with the fourth power; but
     # factors cannot make more variation than there is.
     limit = ((1 - OWN_SHARE) * np.quantile(needed / made_by_factors, 0.25)) ** 0.5
-    factor = float(np.clip(min(limit, (wanted.shared / seen.shared) ** 0.25), 1 / STEP, STEP))
+    factor = _step(min(limit, (wanted.shared / seen.shared) ** 0.25))
     left = np.maximum(needed - made_by_factors * factor**2, OWN_SHARE * needed)
     spread = config.dispersion_spread**2 + wanted.spread**2 - seen.spread**2
     library = config.library_sd**2 + wanted.library_sd**2 - seen.library_sd**2
@@ -148,7 +156,12 @@ def _corrected(
         **_fit_trend(cpm, left),
         "dispersion_spread": max(0.0, spread) ** 0.5,
         **{name: getattr(config, name) * factor for name in FACTOR_SETTINGS},
+        "composition_tilt": config.composition_tilt * _step(wanted.composition / seen.composition),
     }
+
+
+def _step(ratio: float) -> float:
+    return float(np.clip(ratio, 1 / STEP, STEP))
 
 
 def _binned(

@@ -33,6 +33,7 @@ LOADING_SPREAD = 0.55  # sd of log |loading| in a pathway or module
 LOADING_LIMIT = 1.5
 DENSE_FRACTION = 0.7  # of the genes are moved by a dense factor
 MODULE_UP_FRACTION = 0.8
+TILT_REACH = 6.0  # log2 CPM from the middle beyond which genes are moved no further
 BATCH_SENSITIVITY_SD = 0.4
 FEWEST_GENES = 2  # of a group that is shrunk to fit a small world
 
@@ -169,6 +170,7 @@ def draw_genes(config: SimulatorConfig, n_genes: int, seed: int) -> Genes:
     cpm, dispersion, sensitivity = _draw_baseline(config, n_genes, stream(seed, BASELINE))
     factor, loading = _draw_signal(config, cpm, stream(seed, SIGNAL))
     dense, modules, stroma = _draw_nuisance(config, n_genes, stream(seed, NUISANCE))
+    dense[:1] += config.composition_tilt * _relative_expression(cpm)
     return Genes(
         log_share=np.log(cpm / 1e6),
         cpm=cpm,
@@ -204,6 +206,12 @@ def _draw_baseline(
     spread = np.exp(config.dispersion_spread * rng.standard_normal(n_genes))
     dispersion = np.clip(dispersion_trend(config, cpm) * spread, *DISPERSION_LIMITS)
     return cpm, dispersion, np.exp(BATCH_SENSITIVITY_SD * rng.standard_normal(n_genes))
+
+
+def _relative_expression(cpm: np.ndarray) -> np.ndarray:
+    """Return log2 CPM less its median over expressed genes, within `TILT_REACH`."""
+    log2_cpm = np.log2(cpm)
+    return np.clip(log2_cpm - np.median(log2_cpm[cpm > EXPRESSED_CPM]), -TILT_REACH, TILT_REACH)
 
 
 def _shrink(sizes: list[int], room: float) -> list[int]:
