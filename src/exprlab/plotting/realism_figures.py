@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, FormatStrFormatter, LogLocator, NullFormatter
 
 from exprlab.plotting import style
 
@@ -92,8 +92,11 @@ def relations_figure(result: Mapping[str, Any], values: Mapping[str, Values]) ->
             gid=f"data-library-{who}",
         )  # fmt: skip
     right.set_xscale("log")
+    low, high = right.get_xlim()
+    subs = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0) if high / low < 20 else (1.0, 3.0)
+    right.xaxis.set_major_locator(LogLocator(subs=subs))
+    right.xaxis.set_major_formatter(EngFormatter(sep=" "))
     right.xaxis.set_minor_formatter(NullFormatter())
-    right.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     right.set_xlabel("library size (reads)")
     right.set_ylabel("zero fraction (genes without a read)")
     right.set_title("Zeros and depth")
@@ -113,6 +116,9 @@ def _draw_trend(axes: Axes, trend: Mapping[str, Any]) -> None:
             marker=look.marker, markersize=5, gid=f"data-trend-{who}",
         )  # fmt: skip
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("expression (log2 CPM)")
     axes.set_ylabel("dispersion (median and quartiles)")
     axes.set_title("Dispersion and expression")
