@@ -11,8 +11,8 @@ from exprlab.cli.arguments import add_count_table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = (
-        "Signal, purity and batches cannot be read off counts; they are the scenario's. Expression, "
-        "depth, dispersion and the strength of hidden factors are estimated."
+        "Expression, depth, dispersion and the strength of hidden factors are estimated. Signal, "
+        "purity and batches cannot be read off counts; they are the scenario's."
     )
     parser.add_argument("counts", type=Path, metavar="COUNTS", help="raw counts")
     add_count_table(parser)

@@ -79,9 +79,7 @@ class SimulatorConfig(Section):
     low_mean: float = setting(-1.5, "their mean expression", "log2 CPM")
     low_sd: float = setting(2.3, "gene-to-gene spread of their expression", "log2 CPM", gt=0)
     expressed_mean: float = setting(4.6, "mean expression of all other genes", "log2 CPM")
-    expressed_sd: float = setting(
-        1.75, "gene-to-gene spread of their expression", "log2 CPM", gt=0
-    )
+    expressed_sd: float = setting(1.75, "gene-to-gene spread of their expression", "log2 CPM", gt=0)
     dispersion_floor: float = setting(
         0.01,
         "dispersion that the highest genes keep; variance = mean + dispersion x mean^2",

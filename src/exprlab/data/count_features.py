@@ -93,7 +93,8 @@ def make_cohort(counts: np.ndarray, labels: np.ndarray | None, source: str) -> C
     Raises
     ------
     UserError
-        If there are too few samples to see any variation, or a sample has no reads.
+        If there are too few samples or expressed genes to see any variation, or a sample has no
+        reads.
     """
     n = len(counts)
     groups = np.zeros(n, int) if labels is None else np.unique(labels, return_inverse=True)[1]
@@ -106,7 +107,14 @@ def make_cohort(counts: np.ndarray, labels: np.ndarray | None, source: str) -> C
     empty = np.flatnonzero(~(counts > 0).any(axis=1))
     if empty.size:
         raise UserError(f"{source}: row {empty[0] + 1} has no reads at all; remove the sample")
-    return Cohort(_filled(counts), groups)
+    cohort = Cohort(_filled(counts), groups)
+    n_expressed = int((cohort.counts.mean(axis=0) >= EXPRESSED_COUNT).sum())
+    if n_expressed < FEWEST_EXPRESSED:
+        raise UserError(
+            f"{source}: found {n_expressed} genes with {EXPRESSED_COUNT:g} reads per sample on "
+            f"average; it takes {FEWEST_EXPRESSED} to see how expression varies"
+        )
+    return cohort
 
 
 def _filled(counts: np.ndarray) -> np.ndarray:
@@ -147,11 +155,6 @@ def normalisation_factors(counts: np.ndarray) -> np.ndarray:
     """
     library = counts.sum(axis=1, dtype=np.int64)
     expressed = np.flatnonzero(counts.mean(axis=0) >= EXPRESSED_COUNT)
-    if expressed.size < FEWEST_EXPRESSED:
-        raise UserError(
-            f"only {expressed.size} genes have {EXPRESSED_COUNT:g} reads per sample on average; at "
-            f"least {FEWEST_EXPRESSED} are needed to see how expression varies"
-        )
     values = _log2_cpm(counts[:, expressed], library)
     factors = np.median(values - values.mean(axis=0), axis=1)
     return np.exp2(factors - factors.mean())
@@ -168,11 +171,6 @@ def gene_moments(cohort: Cohort) -> GeneMoments:
     Counts are divided by size factors h (effective library size over its geometric mean). Within a
     class of n samples with mean m and variance v of what results, E[v] = m mean(1 / h) + phi m^2;
     classes are added up with weights n - 1.
-
-    Raises
-    ------
-    UserError
-        If hardly a gene is expressed.
     """
     library = effective_library(cohort.counts)
     typical = np.exp(np.log(library).mean())

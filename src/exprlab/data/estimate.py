@@ -8,6 +8,7 @@ one, and the settings are corrected by the difference, a few times over (indirec
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ from exprlab.data.simulate import TRAINING_COHORT, Simulator
 
 ROUNDS = 10
 SEED = 1  # of the worlds that are simulated on the way
+GAIN_SAMPLES = 100  # at least, to tell from how many reads a sample of some depth has
+MANY_SAMPLES = 1000  # whose depth is drawn, without counts
 DIGITS = 4
 TREND_BINS = 12
 SMALLEST = 1e-4  # dispersion of the trend, so that its logarithm exists
@@ -102,8 +105,9 @@ def estimate_settings(
     }
     config = base.model_copy(update=chosen)
     for _ in range(ROUNDS):
-        seen = summarise(_simulated(config, real, labels is not None))
-        changes = _corrected(config, wanted, seen, edges)
+        trial = _simulated(config, real, labels is not None)
+        changes = _corrected(config, wanted, summarise(trial.cohort), edges)
+        changes |= _corrected_library(config, wanted, trial)
         chosen |= changes
         config = config.model_copy(update=changes)
     return {name: float(f"{value:.{DIGITS}g}") for name, value in chosen.items()}
@@ -128,12 +132,43 @@ def summarise(cohort: Cohort) -> Summary:
     )
 
 
-def _simulated(config: SimulatorConfig, like: Cohort, by_class: bool) -> Cohort:
-    """Simulate as many samples and genes, without missing entries."""
+@dataclass(frozen=True)
+class Trial:
+    """A cohort that was simulated with some settings, no entry missing.
+
+    Attributes
+    ----------
+    cohort
+        As many samples and genes as the real one has.
+    gain
+        Log of reads over depth, of at least `GAIN_SAMPLES`: factors add reads and spread.
+    log_depth
+        Log depth of many samples.
+    """
+
+    cohort: Cohort
+    gain: np.ndarray
+    log_depth: np.ndarray
+
+
+def _simulated(config: SimulatorConfig, like: Cohort, by_class: bool) -> Trial:
     n, n_genes = like.counts.shape
     simulator = Simulator(config.model_copy(update={"missing_rate": 0.0}), n_genes, SEED)
-    labels = simulator.design(TRAINING_COHORT, n).label if by_class else None
-    return make_cohort(simulator.counts(TRAINING_COHORT, n), labels, "the simulated cohort")
+    design = simulator.design(TRAINING_COHORT, MANY_SAMPLES)
+    counts = simulator.counts(TRAINING_COHORT, max(n, GAIN_SAMPLES))
+    labels = design.label[:n] if by_class else None
+    gain = np.log(counts.sum(axis=1, dtype=np.int64)) - design.log_library[: len(counts)]
+    return Trial(make_cohort(counts[:n], labels, "the simulated cohort"), gain, design.log_library)
+
+
+def _corrected_library(config: SimulatorConfig, wanted: Summary, trial: Trial) -> dict[str, float]:
+    median = np.exp(np.median(trial.gain) + np.median(trial.log_depth))
+    variance = trial.gain.var() + trial.log_depth.var()
+    spread = config.library_sd**2 + wanted.library_sd**2 - variance
+    return {
+        "library_size": config.library_size * wanted.library_median / float(median),
+        "library_sd": max(0.0, float(spread)) ** 0.5,
+    }
 
 
 def _corrected(
@@ -149,10 +184,7 @@ def _corrected(
     factor = _step(min(limit, (wanted.shared / seen.shared) ** 0.25))
     left = np.maximum(needed - made_by_factors * factor**2, OWN_SHARE * needed)
     spread = config.dispersion_spread**2 + wanted.spread**2 - seen.spread**2
-    library = config.library_sd**2 + wanted.library_sd**2 - seen.library_sd**2
     return {
-        "library_size": config.library_size * wanted.library_median / seen.library_median,
-        "library_sd": max(0.0, library) ** 0.5,
         **_fit_trend(cpm, left),
         "dispersion_spread": max(0.0, spread) ** 0.5,
         **{name: getattr(config, name) * factor for name in FACTOR_SETTINGS},
@@ -169,7 +201,7 @@ def _binned(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return CPM and both median dispersions in the bins where there are genes of both."""
     rows = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         a, b = ((m.log2_cpm >= low) & (m.log2_cpm < high) for m in (wanted, seen))
         if a.any() and b.any():
             medians = np.median(wanted.dispersion[a]), np.median(seen.dispersion[b])

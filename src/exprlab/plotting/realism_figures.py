@@ -21,9 +21,7 @@ STYLES = {"real": REAL, "simulated": SIMULATED}
 Values = Mapping[str, np.ndarray]
 
 
-def draw_realism(
-    result: Mapping[str, Any], simulated: Values, real: Values
-) -> dict[str, Figure]:
+def draw_realism(result: Mapping[str, Any], simulated: Values, real: Values) -> dict[str, Figure]:
     """Draw every figure of a comparison, by name: features and relations.
 
     Parameters
