@@ -8,6 +8,7 @@ from typing import Any
 from exprlab.cards.markdown import code, table
 from exprlab.report.sentences import listing
 
+WHO = ("simulated", "real")
 ALIKE, CHANCE, APART = "alike", "within chance", "apart"
 MOST_GENES_APART = 1.05  # ratio of the numbers of genes from which CPM are no longer comparable
 
@@ -72,15 +73,14 @@ def _warning(genes: Mapping[str, int]) -> list[str]:
 
 
 def _features(result: Mapping[str, Any]) -> list[str]:
-    header = ("feature", "per", "KS distance", "chance", "median simulated", "median real", "")
+    header = ("feature", "per", "KS distance", "chance", "simulated", "real", "")
     rows = [
         (
             f"{feature['title']} ({feature['unit']})",
             feature["of"],
             f"{feature['distance']:.3f}",
             f"{feature['chance']:.3f}",
-            f"{feature['median_simulated']:.3f}",
-            f"{feature['median_real']:.3f}",
+            *(f"{feature[f'median_{who}']:.3f} ± {feature[f'sd_{who}']:.3f}" for who in WHO),
             verdict(feature, result["target"]),
         )
         for feature in result["features"].values()
@@ -94,13 +94,14 @@ def _verdict(result: Mapping[str, Any]) -> str:
         groups[verdict(feature, result["target"])].append(feature["title"])
     words = {
         ALIKE: f"Alike (KS distance up to {result['target']:g})",
-        CHANCE: "Farther, but two cohorts of one law are as far apart in one case of twenty",
+        CHANCE: "Farther, but not farther than chance",
         APART: "Apart",
     }
     told = [f"{words[kind]}: {listing(of)}." for kind, of in groups.items() if of]
     return (
-        " ".join(told) + " Where a feature hardly varies between samples, a small shift makes a "
-        "large KS distance: compare the medians, too."
+        "Columns *simulated* and *real*: median ± standard deviation. *Chance*: the distance that "
+        "two cohorts of one law exceed in one case of twenty.\n\n" + " ".join(told) + " Where a "
+        "feature hardly varies, a small shift makes a large distance: compare the medians, too."
     )
 
 

@@ -78,8 +78,8 @@ def compare(simulated: View, real: View) -> dict[str, Any]:
         `n_samples`, `n_gene_samples`, `n_genes` of `simulated` and `real`; `target`; `features` ->
         name -> `title`, `unit`, `of`, `distance` (Kolmogorov-Smirnov), `chance` (what two cohorts
         of one law exceed in 5 % of cases, as if values were independent), `median_simulated`,
-        `median_real`; `relations` -> name -> `simulated`, `real` (Spearman correlations); `trend`,
-        the dispersion by expression.
+        `median_real`, `sd_simulated`, `sd_real`; `relations` -> name -> `simulated`, `real`
+        (Spearman correlations); `trend`, the dispersion by expression.
     """
     sizes = ("n_samples", "n_gene_samples", "n_genes")
     views = {"simulated": simulated, "real": real}
@@ -104,6 +104,8 @@ def _distance(name: str, simulated: View, real: View) -> dict[str, Any]:
         "chance": _round(CHANCE * (sum(1 / n for n in units)) ** 0.5),
         "median_simulated": _round(np.median(a)),
         "median_real": _round(np.median(b)),
+        "sd_simulated": _round(np.std(a)),
+        "sd_real": _round(np.std(b)),
     }
 
 

@@ -103,6 +103,14 @@ def relations_figure(result: Mapping[str, Any], values: Mapping[str, Values]) ->
 
 
 def _draw_trend(axes: Axes, trend: Mapping[str, Any]) -> None:
+    axes.set_title("Dispersion and expression")
+    if not trend["log2_cpm"]:
+        axes.text(
+            0.5, 0.5, "too few genes of equal expression\nto draw a trend",
+            transform=axes.transAxes, ha="center", va="center", color=style.MUTED,
+        )  # fmt: skip
+        axes.set(xticks=[], yticks=[])
+        return
     for who, look in STYLES.items():
         quartiles = trend[who]
         axes.fill_between(
@@ -119,7 +127,6 @@ def _draw_trend(axes: Axes, trend: Mapping[str, Any]) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("expression (log2 CPM)")
     axes.set_ylabel("dispersion (median and quartiles)")
-    axes.set_title("Dispersion and expression")
 
 
 def _handles() -> list[Line2D]:
