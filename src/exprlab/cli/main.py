@@ -39,6 +39,8 @@ COMMANDS = {
     "report": "write the HTML report",
     "environment-page": "write the page about where and with what the trainings ran",
     "ui": "open the MLflow UI over results/ on 127.0.0.1",
+    "estimate-simulator": "estimate the simulator's settings from a cohort's counts",
+    "compare-counts": "say how like a real cohort a simulated one is",
     "document-config": "write the config's schema and key table",
 }
 
