@@ -25,7 +25,14 @@ rule write_manifest:
             split=SPLITS,
             what=["preprocessor.json", "preprocessor.safetensors", "features.npy"],
         ),
+        expand("results/{dataset}/genes/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        expand(
+            "results/{dataset}/genes/figures/{figure}.png",
+            dataset=DATASETS,
+            figure=GENE_FIGURES,
+        ),
         "results/report/comparison.json",
+        "results/report/genes.json",
         "results/report/report.html",
         "results/report/dome.md",
     output:
@@ -62,6 +69,7 @@ rule publish_runs:
             "results/report/report.html",
             "results/report/environment.html",
             "results/report/comparison.json",
+            "results/report/genes.json",
             "results/report/dome.md",
             "results/manifest.json",
             "results/environment.json",
