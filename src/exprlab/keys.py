@@ -29,6 +29,16 @@ ORACLE_RECORDED = "recorded_"
 ORACLE_BLIND = "blind_"
 SALIENCY = "saliency"
 
+# Tables of genes: beside the importance by a method its direction; Welch's test.
+DIRECTION = "_direction"
+MEAN_PREFIX = "mean_"
+STATISTIC = "welch_f"
+P_VALUE = "p_value"
+Q_VALUE = "q_value"
+# The rankings of genes that no model makes.
+TEST_RANKING = "Welch's test"
+ORACLE_RANKING = "oracle"
+
 # Splits.
 TRAIN = "train"
 VAL = "val"
@@ -84,6 +94,7 @@ LOGITS_FILE = "logits.parquet"
 METRICS_FILE = "metrics.csv"
 PARAMS_FILE = "params.json"
 RECORD_FILE = "record.json"
+ATTRIBUTION_FILE = "attribution.tsv"
 # Side files: they may differ between two equal runs, so nothing scientific reads them.
 STATUS_FILE = "status.json"
 TIMING_FILE = "timing.csv"

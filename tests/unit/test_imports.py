@@ -176,6 +176,7 @@ def test_science_draws_from_streams_alone(module: str) -> None:
     [
         ("mlflow", {"tracking"}),
         ("torch", {"inference", "nets", "training"}),
+        ("captum", {"inference"}),
         ("pytorch_lightning", {"training"}),
         ("torchmetrics", {"training"}),
         ("sklearn", {"training"}),

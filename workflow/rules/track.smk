@@ -26,7 +26,14 @@ rule write_manifest:
             what=["preprocessor.json", "preprocessor.safetensors", "features.npy"],
         ),
         oracle_files("evaluation.json", "predictions.parquet"),
+        expand("results/{dataset}/genes/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        expand(
+            "results/{dataset}/genes/figures/{figure}.png",
+            dataset=DATASETS,
+            figure=GENE_FIGURES,
+        ),
         "results/report/comparison.json",
+        "results/report/genes.json",
         "results/report/report.html",
         "results/report/dome.md",
     output:
@@ -63,6 +70,7 @@ rule publish_runs:
             "results/report/report.html",
             "results/report/environment.html",
             "results/report/comparison.json",
+            "results/report/genes.json",
             "results/report/dome.md",
             "results/manifest.json",
             "results/environment.json",

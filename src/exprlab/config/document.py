@@ -12,6 +12,7 @@ import yaml
 from exprlab.config.experiment import Config
 from exprlab.config.simulator import SCENARIOS, Scenario, SimulatorConfig
 from exprlab.config.steps import (
+    AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
     LogisticConfig,
@@ -35,6 +36,7 @@ SECTIONS = {
     "models.<name>, kind: logistic": LogisticConfig,
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
+    "attribution": AttributionConfig,
     "tracking": TrackingConfig,
 }
 INTRODUCTION = """\

@@ -13,6 +13,7 @@ from pydantic import ValidationError, model_validator
 from exprlab.config.explain import explain
 from exprlab.config.section import Section, setting
 from exprlab.config.steps import (
+    AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
     ModelConfig,
@@ -28,7 +29,7 @@ from exprlab.keys import ORACLE
 
 # Folders of results/ that are no data sets, and folders of a data set that are no models.
 RESERVED = frozenset(
-    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing"} | {ORACLE}
+    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing", "genes"} | {ORACLE}
 )
 
 
@@ -42,6 +43,9 @@ class Config(Section):
     models: dict[Name, ModelConfig] = setting(..., "models by name", min_length=1)
     trainer: TrainerConfig = setting(TrainerConfig, "where networks are trained")
     evaluation: EvaluationConfig = setting(EvaluationConfig, "how models are judged")
+    attribution: AttributionConfig = setting(
+        AttributionConfig, "how models are asked for their genes"
+    )
     tracking: TrackingConfig = setting(TrackingConfig, "where runs are published")
 
     @model_validator(mode="after")

@@ -184,6 +184,15 @@ class EvaluationConfig(Section):
     )
 
 
+class AttributionConfig(Section):
+    """How trained models are asked which genes they decide by."""
+
+    samples: int = setting(500, "test samples to explain, at most", "samples", ge=1)
+    steps: int = setting(
+        32, "points on the path of the integrated gradients", "points", ge=2, le=1000
+    )
+
+
 class TrackingConfig(Section):
     """Where runs are published."""
 

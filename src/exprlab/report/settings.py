@@ -11,6 +11,7 @@ import yaml
 from exprlab.config.section import Section
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.config.steps import (
+    AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
     LogisticConfig,
@@ -28,6 +29,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "preprocess": PreprocessConfig,
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
+    "attribution": AttributionConfig,
 }
 _MODELS: dict[str, type[Section]] = {"mlp": MLPConfig, "logistic": LogisticConfig}
 
@@ -47,7 +49,7 @@ def settings_rows(
     for name in models:
         values = config.get("models", {}).get(name, {})
         rows += _rows(f"models.{name}", values, _MODELS.get(values.get("kind", "")))
-    for section in ("trainer", "evaluation"):
+    for section in ("trainer", "evaluation", "attribution"):
         rows += _rows(section, config.get(section, {}), _SECTIONS[section])
     return rows
 

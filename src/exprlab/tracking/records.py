@@ -26,13 +26,15 @@ MODEL_FOLDER = "model"
 CARD_FILE = "model_card.md"
 COHORT_FILE = "cohort.checks.json"
 # Raised when publishing shows more than before, so that runs published earlier are done again.
-FORMAT = 2
+FORMAT = 3
 
 TRAINING_FILES = (
     keys.PARAMS_FILE, keys.RECORD_FILE, keys.METRICS_FILE, keys.NETWORK_FILE, keys.STATUS_FILE,
     keys.TIMING_FILE, keys.ENVIRONMENT_FILE, keys.DIFF_FILE,
 )  # fmt: skip
-LATER_FILES = (EVALUATION_FILE, PREDICTIONS_FILE, NEW_SAMPLES_FILE, CARD_FILE)
+LATER_FILES = (
+    EVALUATION_FILE, PREDICTIONS_FILE, NEW_SAMPLES_FILE, keys.ATTRIBUTION_FILE, CARD_FILE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
