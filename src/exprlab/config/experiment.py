@@ -29,7 +29,8 @@ from exprlab.keys import ORACLE
 
 # Folders of results/ that are no data sets, and folders of a data set that are no models.
 RESERVED = frozenset(
-    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing", "genes"} | {ORACLE}
+    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing", "genes"}
+    | {ORACLE}
 )
 
 
