@@ -12,6 +12,7 @@ import yaml
 from exprlab.config.experiment import Config
 from exprlab.config.simulator import SCENARIOS, Scenario, SimulatorConfig
 from exprlab.config.steps import (
+    BoostingConfig,
     EvaluationConfig,
     ExperimentConfig,
     LogisticConfig,
@@ -33,6 +34,7 @@ SECTIONS = {
     "preprocess": PreprocessConfig,
     "models.<name>, kind: mlp": MLPConfig,
     "models.<name>, kind: logistic": LogisticConfig,
+    "models.<name>, kind: boosting": BoostingConfig,
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
     "tracking": TrackingConfig,

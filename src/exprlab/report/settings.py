@@ -11,10 +11,9 @@ import yaml
 from exprlab.config.section import Section
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.config.steps import (
+    MODEL_KINDS,
     EvaluationConfig,
     ExperimentConfig,
-    LogisticConfig,
-    MLPConfig,
     PreprocessConfig,
     SimulatedDataset,
     SplitConfig,
@@ -29,7 +28,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
 }
-_MODELS: dict[str, type[Section]] = {"mlp": MLPConfig, "logistic": LogisticConfig}
+_MODELS: dict[str, type[Section]] = MODEL_KINDS
 
 
 def settings_rows(
