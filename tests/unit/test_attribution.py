@@ -59,6 +59,16 @@ def test_a_linear_model_is_explained_by_its_coefficients() -> None:
     assert found["coefficient"].direction.tolist() == [1, -2, 0]
 
 
+def test_trees_are_explained_by_their_splits() -> None:
+    # Two trees: one asks feature 2, then 0; the other asks 2.
+    weights = {
+        "feature": np.array([2, 0, 0, 0, 0, 2, 0, 0]),
+        "left": np.array([1, 3, 2, 3, 4, 6, 6, 7]),
+    }
+    found = explain_model("boosting", {}, weights, np.zeros((1, 4), np.float32), 8)
+    assert found["splits"].importance.tolist() == [1, 0, 2, 0]
+
+
 # The classical test.
 
 

@@ -13,6 +13,7 @@ from exprlab.config.experiment import Config
 from exprlab.config.simulator import SCENARIOS, Scenario, SimulatorConfig
 from exprlab.config.steps import (
     AttributionConfig,
+    BoostingConfig,
     EvaluationConfig,
     ExperimentConfig,
     LogisticConfig,
@@ -34,6 +35,7 @@ SECTIONS = {
     "preprocess": PreprocessConfig,
     "models.<name>, kind: mlp": MLPConfig,
     "models.<name>, kind: logistic": LogisticConfig,
+    "models.<name>, kind: boosting": BoostingConfig,
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
     "attribution": AttributionConfig,

@@ -152,10 +152,32 @@ class LogisticConfig(Section):
     max_iterations: int = setting(1000, "most iterations of the solver", ge=1)
 
 
-MODEL_KINDS = {"mlp": MLPConfig, "logistic": LogisticConfig}
+class BoostingConfig(Section):
+    """Gradient-boosted decision trees; their number is chosen on the validation samples."""
+
+    kind: Literal["boosting"] = setting("boosting", "boosted decision trees, the tree baseline")
+    n_genes: int = setting(
+        2000, "genes that the trees may ask for: those that vary most with others", "genes", ge=1
+    )
+    n_components: int = setting(
+        50, "principal components of the training samples that tell which genes these are", ge=1
+    )
+    learning_rate: float = setting(0.1, "how far each tree moves the logits", gt=0, le=1)
+    max_trees: int = setting(500, "most trees", "trees", ge=1)
+    leaves: int = setting(8, "most leaves of a tree", "leaves", ge=2)
+    min_leaf_samples: int = setting(20, "fewest training samples of a leaf", "samples", ge=1)
+    gene_fraction: float = setting(
+        0.1, "fraction of the genes, drawn at random, that each branching chooses from", gt=0, le=1
+    )
+    patience: int = setting(
+        30, "stop after this many trees without a smaller loss on validation", "trees", ge=1
+    )
+
+
+MODEL_KINDS = {"mlp": MLPConfig, "logistic": LogisticConfig, "boosting": BoostingConfig}
 # The kinds that Lightning trains, on an accelerator if there is one.
 NETWORK_KINDS = frozenset({"mlp"})
-ModelConfig = Annotated[MLPConfig | LogisticConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[MLPConfig | LogisticConfig | BoostingConfig, Field(discriminator="kind")]
 
 
 class TrainerConfig(Section):

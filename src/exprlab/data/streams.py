@@ -27,6 +27,7 @@ DROPOUT = 23  # (epoch, process)
 BOOTSTRAP = 24  # ()
 ENCODER = 26  # ()
 ORACLE = 25  # (cohort, sample, 0 to judge or 1 to check): importance draws
+TREES = 27  # ()
 
 
 def stream(seed: int, tag: int, *key: int) -> Generator:

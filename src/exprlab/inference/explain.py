@@ -77,6 +77,18 @@ def _explain_linear(
     return {"coefficient": Attribution(np.abs(centred).mean(axis=1), np.zeros(len(centred)))}
 
 
+def _explain_trees(
+    architecture: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    features: np.ndarray,
+    steps: int,
+) -> dict[str, Attribution]:
+    """Count the splits on each feature; they tell how often it is asked, not which way it works."""
+    asks = weights["left"] != np.arange(weights["left"].size)  # a leaf names itself
+    counts = np.bincount(weights["feature"][asks], minlength=features.shape[1])
+    return {"splits": Attribution(counts.astype(np.float64), np.zeros(features.shape[1]))}
+
+
 def _explain_network(
     architecture: Mapping[str, Any],
     weights: Mapping[str, np.ndarray],
@@ -188,4 +200,5 @@ class _Means:
 EXPLAINERS: dict[str, Callable[..., dict[str, Attribution]]] = {
     "mlp": _explain_network,
     "logistic": _explain_linear,
+    "boosting": _explain_trees,
 }

@@ -11,11 +11,10 @@ import yaml
 from exprlab.config.section import Section
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.config.steps import (
+    MODEL_KINDS,
     AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
-    LogisticConfig,
-    MLPConfig,
     PreprocessConfig,
     SimulatedDataset,
     SplitConfig,
@@ -31,7 +30,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "evaluation": EvaluationConfig,
     "attribution": AttributionConfig,
 }
-_MODELS: dict[str, type[Section]] = {"mlp": MLPConfig, "logistic": LogisticConfig}
+_MODELS: dict[str, type[Section]] = MODEL_KINDS
 
 
 def settings_rows(
