@@ -32,6 +32,7 @@ COMMANDS = {
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
     "evaluate_model": "evaluate", "evaluate_oracle": "evaluate-oracle",
     "plot_run": "plot-run", "predict_samples": "predict",
+    "guard_leakage": "guard",
     "explain_model": "explain", "test_genes": "test-genes", "compare_genes": "compare-genes",
     "plot_genes": "plot-genes",
     "write_model_card": "model-card", "compare_models": "compare", "write_report": "report",

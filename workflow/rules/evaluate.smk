@@ -30,6 +30,34 @@ rule calibrate_model:
         " --arrays {input.arrays} --output {output} --params {params.settings:q} > {log} 2>&1"
 
 
+# Stops the workflow if labels that were drawn at random can be predicted.
+rule guard_leakage:
+    input:
+        counts="results/{dataset}/data/cohort.h5ad",
+        split="results/{dataset}/splits/{split}.tsv",
+        features="results/{dataset}/preprocessing/{split}/features.npy",
+    output:
+        "results/{dataset}/guard/{split}.json",
+    log:
+        "results/logs/guard_leakage/{dataset}.{split}.log",
+    benchmark:
+        "results/benchmarks/guard_leakage/{dataset}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, copies=3),
+        runtime=20,
+    params:
+        settings=as_json(CONFIG.guard),
+        seed=split_seed,
+        code=code_digest("guard"),
+    shell:
+        "python -m exprlab guard --counts {input.counts} --split {input.split}"
+        " --features {input.features} --output {output} --params {params.settings:q}"
+        " --seed {params.seed} > {log} 2>&1"
+
+
 rule evaluate_oracle:
     input:
         counts="results/{dataset}/data/cohort.h5ad",

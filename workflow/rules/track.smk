@@ -26,6 +26,7 @@ rule write_manifest:
             what=["preprocessor.json", "preprocessor.safetensors", "features.npy"],
         ),
         oracle_files("evaluation.json", "predictions.parquet"),
+        expand("results/{dataset}/guard/{split}.json", dataset=DATASETS, split=SPLITS),
         expand("results/{dataset}/genes/{split}.tsv", dataset=DATASETS, split=SPLITS),
         expand(
             "results/{dataset}/genes/figures/{figure}.png",

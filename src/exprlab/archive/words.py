@@ -30,6 +30,7 @@ KINDS = (
     Kind("data/overview.json", JSON, "Library sizes, zeros and principal components per sample"),
     Kind("data/figures/*.png", PNG, "A first look at the data"),
     Kind("genes/figures/*.png", PNG, "Which causal genes the rankings find, and their first genes"),
+    Kind("guard/*.json", JSON, "Whether permuted labels could be predicted"),
     Kind("genes/*.tsv", TSV, "Welch's test of each gene on the training samples"),
     Kind("splits/*.tsv", TSV, "Which samples train, validate and test"),
     Kind("preprocessing/*/preprocessor.json", JSON, "The fitted preprocessing", kept=False),

@@ -24,6 +24,7 @@ COMMANDS = {
     "calibrate": "calibrate a trained model and pack it with its preprocessing",
     "evaluate": "judge a model on the test samples",
     "evaluate-oracle": "judge the oracle on the same test samples",
+    "guard": "stop if permuted labels can be predicted",
     "explain": "tell which genes a trained model decides by",
     "test-genes": "test each gene for a difference between the classes",
     "compare-genes": "compare rankings of genes with each other and with the truth",

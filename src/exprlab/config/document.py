@@ -16,6 +16,7 @@ from exprlab.config.steps import (
     BoostingConfig,
     EvaluationConfig,
     ExperimentConfig,
+    GuardConfig,
     LogisticConfig,
     MLPConfig,
     PreprocessConfig,
@@ -39,6 +40,7 @@ SECTIONS = {
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
     "attribution": AttributionConfig,
+    "guard": GuardConfig,
     "tracking": TrackingConfig,
 }
 INTRODUCTION = """\

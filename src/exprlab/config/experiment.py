@@ -16,6 +16,7 @@ from exprlab.config.steps import (
     AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
+    GuardConfig,
     ModelConfig,
     Name,
     PreprocessConfig,
@@ -29,7 +30,7 @@ from exprlab.keys import ORACLE
 
 # Folders of results/ that are no data sets, and folders of a data set that are no models.
 RESERVED = frozenset(
-    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing", "genes"}
+    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing", "genes", "guard"}
     | {ORACLE}
 )
 
@@ -47,6 +48,7 @@ class Config(Section):
     attribution: AttributionConfig = setting(
         AttributionConfig, "how models are asked for their genes"
     )
+    guard: GuardConfig = setting(GuardConfig, "how leakage is looked for")
     tracking: TrackingConfig = setting(TrackingConfig, "where runs are published")
 
     @model_validator(mode="after")

@@ -215,6 +215,14 @@ class AttributionConfig(Section):
     )
 
 
+class GuardConfig(Section):
+    """The guard against leakage: permuted labels must not be predictable."""
+
+    permutations: int = setting(
+        20, "permutations of the labels, each with a fit of its own", ge=5, le=10_000
+    )
+
+
 class TrackingConfig(Section):
     """Where runs are published."""
 

@@ -15,6 +15,7 @@ from exprlab.config.steps import (
     AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
+    GuardConfig,
     PreprocessConfig,
     SimulatedDataset,
     SplitConfig,
@@ -29,6 +30,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
     "attribution": AttributionConfig,
+    "guard": GuardConfig,
 }
 _MODELS: dict[str, type[Section]] = MODEL_KINDS
 
