@@ -35,9 +35,8 @@ MEAN_PREFIX = "mean_"
 STATISTIC = "welch_f"
 P_VALUE = "p_value"
 Q_VALUE = "q_value"
-# The rankings of genes that no model makes.
+# A ranking of genes that no model makes.
 TEST_RANKING = "Welch's test"
-ORACLE_RANKING = "oracle"
 
 # Splits.
 TRAIN = "train"

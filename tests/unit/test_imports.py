@@ -45,7 +45,7 @@ SCIENCE = (
     "data/genes.py",
     "data/judge.py",
     "data/likelihood.py",
-    "data/mixture.py",
+    "data/expression.py",
     "data/oracle.py",
     "data/posterior.py",
     "data/realism.py",

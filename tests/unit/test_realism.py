@@ -29,9 +29,9 @@ from exprlab.data.count_features import (
 )
 from exprlab.data.count_tables import read_count_table
 from exprlab.data.estimate import estimate_settings
+from exprlab.data.expression import fit_expression
 from exprlab.data.formats import write_counts
 from exprlab.data.genes import dispersion_trend, draw_genes
-from exprlab.data.mixture import fit_expression
 from exprlab.data.realism import compare, ks_distance, view_pair
 from exprlab.data.simulate import Simulator, samples_table
 from exprlab.errors import UserError

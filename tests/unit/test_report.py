@@ -17,7 +17,7 @@ import pytest
 
 from exprlab.errors import UserError
 from exprlab.evaluation.attribution import compare_rankings
-from exprlab.keys import METRICS, ORACLE_RANKING, TEST_RANKING
+from exprlab.keys import METRICS, ORACLE, TEST_RANKING
 from exprlab.plotting import style
 from exprlab.report import sentences
 from exprlab.report.write import write_report
@@ -186,7 +186,7 @@ def fabricate(
 def fabricate_rankings(rng: np.random.Generator) -> dict[str, Any]:
     genes = [HOSTILE, *(f"G{i:03d}" for i in range(199))]
     roles = np.array(["linear", "interaction", "gate", "null", "nuisance"] * 40)
-    names = ("mlp: gradient", "logistic: coefficient", TEST_RANKING, ORACLE_RANKING)
+    names = ("mlp: gradient", "logistic: coefficient", TEST_RANKING, ORACLE)
     rankings = {name: {split: rng.random(200) for split in SPLITS} for name in names}
     compared = compare_rankings(genes, rankings, roles)
     compared["genes"] = {

@@ -137,11 +137,6 @@ def oracle_files(*names):
     )
 
 
-def compared_folders(wildcards, input):
-    """Give the folders of the runs, and the oracle's beside them."""
-    return [os.path.dirname(path) for path in [*input.evaluations, *input.oracle]]
-
-
 def run_folders(wildcards, input):
     """Give the folders of the runs that a rule takes, wherever a module's prefix put them."""
     return [os.path.dirname(path) for path in input.evaluations]

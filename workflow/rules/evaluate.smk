@@ -193,8 +193,11 @@ rule compare_models:
         evaluations=run_files("evaluation.json"),
         predictions=run_files("predictions.parquet"),
         networks=run_files("network.json"),
-        oracle=oracle_files("evaluation.json"),
-        posteriors=oracle_files("predictions.parquet"),
+        oracles=oracle_files("evaluation.json"),
+        # A leak stops the workflow before there is anything to read about the models.
+        guards=expand(
+            "results/{dataset}/guard/{split}.json", dataset=DATASETS, split=SPLITS
+        ),
     output:
         "results/report/comparison.json",
     log:
@@ -208,9 +211,10 @@ rule compare_models:
         mem_mb=1000,
         runtime=10,
     params:
-        runs=compared_folders,
+        runs=run_folders,
         settings=as_json(CONFIG.evaluation),
         code=code_digest("compare"),
     shell:
-        "python -m exprlab compare --runs {params.runs} --output {output}"
+        "python -m exprlab compare --runs {params.runs} --oracles {input.oracles}"
+        " --output {output}"
         " --params {params.settings:q} > {log} 2>&1"

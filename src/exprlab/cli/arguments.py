@@ -18,6 +18,13 @@ def add_params(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--params", default="{}", metavar="JSON", help="the step's settings")
 
 
+def add_cohort(parser: argparse.ArgumentParser) -> None:
+    """Add --cohort, which of a simulated world's two cohorts it is."""
+    parser.add_argument(
+        "--cohort", choices=("cohort", "new_samples"), default="cohort", help="which cohort"
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add --seed."""
     parser.add_argument("--seed", type=int, required=True, help="seed of everything random")

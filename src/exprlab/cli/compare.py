@@ -11,6 +11,10 @@ from exprlab.cli.arguments import add_params, add_paths
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
+    parser.add_argument(
+        "--oracles", type=Path, nargs="*", default=[], metavar="FILE",
+        help="evaluations of the oracle (DATASET/oracle/SPLIT/evaluation.json)",
+    )  # fmt: skip
     add_paths(parser, output="comparison of the models (JSON)")
     add_params(parser)
 
@@ -35,6 +39,9 @@ def run(args: argparse.Namespace) -> None:
             (predictions, read_predictions(folder / "predictions.parquet")),
         ):
             table.setdefault(dataset, {}).setdefault(model, {})[split] = value
+    for path in args.oracles:
+        dataset, model, split = path.parts[-4:-1]
+        evaluations[dataset].setdefault(model, {})[split] = read_json(path)
     datasets = {
         name: compare(predictions[name], evaluations[name], settings, seed=0)
         for name in evaluations
@@ -47,10 +54,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _linear_models(folders: list[Path]) -> list[str]:
-    """Return the names of the linear models among the runs; the oracle has no network.json."""
+    """Return the names of the linear models among the runs."""
     from exprlab.files import read_json
     from exprlab.keys import NETWORK_FILE
 
-    files = [folder / NETWORK_FILE for folder in folders]
-    kinds = {file.parts[-3]: read_json(file)["kind"] for file in files if file.exists()}
+    kinds = {folder.parts[-2]: read_json(folder / NETWORK_FILE)["kind"] for folder in folders}
     return [model for model, kind in kinds.items() if kind == "logistic"]

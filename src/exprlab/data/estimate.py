@@ -26,7 +26,7 @@ from exprlab.data.count_features import (
     normalisation_factors,
     within_classes,
 )
-from exprlab.data.mixture import fit_expression
+from exprlab.data.expression import fit_expression
 from exprlab.data.simulate import TRAINING_COHORT, Simulator
 
 ROUNDS = 10

@@ -96,7 +96,7 @@ def compare(
         Model -> split -> columns of predictions.parquet (`sample_id`, `label`,
         `calibrated_probability`), as a DataFrame or a dict of arrays.
     evaluations : mapping
-        Model -> split -> content of evaluation.json.
+        Model -> split -> content of evaluation.json; of the oracle too, where there is one.
     settings : EvaluationConfig
     seed : int
         Each comparison has a random stream of its own, so a further model changes none.

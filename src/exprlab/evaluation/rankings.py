@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from exprlab.evaluation.attribution import LEFT_OUT, compare_rankings
-from exprlab.keys import DIRECTION, MEAN_PREFIX, ORACLE_RANKING, SALIENCY, STATISTIC, TEST_RANKING
+from exprlab.keys import DIRECTION, MEAN_PREFIX, ORACLE, SALIENCY, STATISTIC, TEST_RANKING
 
 # The oracle has nothing to learn from a split.
 EVERY_SPLIT = "all"
@@ -57,7 +57,7 @@ def compare_genes(
     }
     rankings[TEST_RANKING] = {s: _importance(t[STATISTIC], genes) for s, t in tests.items()}
     if oracle is not None:
-        rankings[ORACLE_RANKING] = {EVERY_SPLIT: _importance(oracle[SALIENCY], genes)}
+        rankings[ORACLE] = {EVERY_SPLIT: _importance(oracle[SALIENCY], genes)}
     roles = None if truth is None else truth["role"].astype(str).to_numpy()
     compared = compare_rankings(list(genes), rankings, roles)
     observed = _observed_changes(tests)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from exprlab.keys import ORACLE_RANKING
+from exprlab.keys import ORACLE
 from exprlab.plotting import style
 
 # ``datasets[name]`` of genes.json.
@@ -63,7 +63,7 @@ def recovery_figure(result: Genes) -> Figure:
             _draw_bar(axes, y, ranking, target)
         axes.axvline(result["chance"][target], **CHANCE)
         for ranking in rankings:
-            if ranking["name"] == ORACLE_RANKING:
+            if ranking["name"] == ORACLE:
                 axes.axvline(ranking["scores"][target]["auprc"], **YARDSTICK)
         axes.set(xlim=(0, 1.02), xticks=[0, 0.5, 1], ylim=(len(rankings) - 0.4, -0.6))
         axes.set_title(f"{TITLES[target]}\n({result['n_causal'][target]:,} genes)", fontsize=10)
@@ -82,7 +82,7 @@ def recovery_figure(result: Genes) -> Figure:
 
 
 def _draw_bar(axes: Axes, y: int, ranking: Mapping[str, Any], target: str) -> None:
-    is_oracle = ranking["name"] == ORACLE_RANKING
+    is_oracle = ranking["name"] == ORACLE
     axes.barh(
         [y], [ranking["scores"][target]["auprc"]], height=0.7, edgecolor=style.INK, linewidth=0.8,
         color=style.MUTED if is_oracle else style.GRID, gid=f"{ranking['name']}/{target}",

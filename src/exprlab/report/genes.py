@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exprlab.keys import ORACLE_RANKING, TEST_RANKING
+from exprlab.keys import ORACLE, TEST_RANKING
 from exprlab.plotting.gene_figures import TITLES, draw_genes, role_of
 from exprlab.report.inputs import read_object, reading
 from exprlab.report.sentences import listing, number
@@ -59,7 +59,7 @@ def gene_figures(dataset: str, result: Genes) -> list[tuple[Any, str, str]]:
 def gene_sentences(dataset: str, result: Genes) -> list[str]:
     """Say which ranking finds the causal genes best, what it misses, and how stable it is."""
     rankings = {ranking["name"]: ranking for ranking in result["rankings"]}
-    models = {n: r for n, r in rankings.items() if n not in (TEST_RANKING, ORACLE_RANKING)}
+    models = {n: r for n, r in rankings.items() if n not in (TEST_RANKING, ORACLE)}
     if result["n_causal"] is None:
         first = f"On {dataset} it is not known which genes are causal, so no ranking is scored."
     elif not _has_scores(result):
@@ -81,7 +81,7 @@ def _recovery_sentence(
 
     best = max(models, key=lambda name: score(name, "causal"))
     top = rankings[best]["scores"]["causal"]["precision"]["50"]
-    others = [f"{number(score(n, 'causal'))} for {n}" for n in (TEST_RANKING, ORACLE_RANKING)
+    others = [f"{number(score(n, 'causal'))} for {n}" for n in (TEST_RANKING, ORACLE)
               if n in rankings]  # fmt: skip
     text = (
         f"On {dataset}, of the models' rankings {best} finds the causal genes best: "
@@ -92,11 +92,7 @@ def _recovery_sentence(
     if not result["n_causal"]["interaction"]:
         return text
     finder = max(models, key=lambda name: score(name, "interaction"))
-    oracle = (
-        f", the oracle {number(score(ORACLE_RANKING, 'interaction'))}"
-        if ORACLE_RANKING in rankings
-        else ""
-    )
+    oracle = f", the oracle {number(score(ORACLE, 'interaction'))}" if ORACLE in rankings else ""
     value = number(score(finder, "interaction"))
     return text + (
         " Interaction genes, whose mean is the same in all classes, are out of reach of tests of "

@@ -248,8 +248,7 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
         for metric in FOREST_METRICS
         if metric in tables.metric_names(models)
     ]
-    competing = [m for m in order if m != ORACLE]
-    rows = tables.pair_rows(result["pairs"], competing)
+    rows = tables.pair_rows(result["pairs"], order)
     if rows:
         forests.append(
             picture(

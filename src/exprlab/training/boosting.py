@@ -1,7 +1,7 @@
 """The tree baseline: gradient-boosted decision trees on the genes that vary together.
 
-scikit-learn's trees, not LightGBM's: the results are alike, while LightGBM's wheel needs an OpenMP
-library of the operating system that a bare Debian or a slim container does not have.
+scikit-learn's trees, not LightGBM's: LightGBM's wheel needs an OpenMP library of the operating
+system that a bare Debian or a slim container does not have.
 """
 
 from __future__ import annotations
