@@ -163,7 +163,8 @@ class Scenario(NamedTuple):
 SCENARIOS: dict[str, Scenario] = {
     "nonlinear": Scenario(
         "Part of the signal is an XOR of lineage and pathway activity.",
-        "A linear model stays near AUROC 0.90; a network passes it from about 1,000 samples on.",
+        "A linear model stays below AUROC 0.90, however many samples; with 3,000 of them the "
+        "network comes within 0.01 of the best possible 0.98.",
     ),
     "easy-linear": Scenario(
         "All of the signal is linear, one batch, no outliers.",
@@ -172,7 +173,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "subtypes": Scenario(
         "Benign tissue and three tumour subtypes; half of the signal is gated by the lineage.",
-        "Softmax over four classes; a network passes the linear model from about 1,000 samples on.",
+        "For `exprlab simulate` and `exprlab oracle`; the models learn two classes so far.",
         {
             "n_classes": 4,
             "malignant_fraction": 0.6,
@@ -184,12 +185,14 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "batch-shift": Scenario(
         "The new cohort comes from batches that training has not seen; batches mimic the pathways.",
-        "Accuracy and log loss get worse on the new cohort, AUROC hardly.",
+        "AUROC and accuracy are far worse on the new cohort (0.91 and 0.83 by the network) than on "
+        "the test samples (0.97 and 0.92).",
         {**_STRONG_BATCHES, "new_batches": True},
     ),
     "confounded-batch": Scenario(
         "Batches differ in their share of malignant patients, so that a batch tells the class.",
-        "Test metrics on the same batches are too good; the new cohort, of new batches, tells.",
+        "Test metrics on the same batches are too good (AUROC 0.98 by the linear model); the new "
+        "cohort, of new batches, tells (0.89).",
         {**_STRONG_BATCHES, "batch_confounding": 1.0, "batch_signal_sd": 0.0, "new_batches": True},
     ),
     "label-noise": Scenario(
@@ -199,7 +202,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "low-purity": Scenario(
         "Most of each sample is stroma, and pathways are weaker.",
-        "All models lose, linear ones and trees the most.",
+        "All models lose, trees and linear ones more than the network.",
         {"purity_a": 2.5, "purity_b": 5.0, "pathway_loading": 0.22},
     ),
     "imbalanced": Scenario(
@@ -209,7 +212,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "small-n": Scenario(
         "100 samples are all there is.",
-        "Intervals are wide, and simple models beat the network.",
+        "Intervals are wide, and simple models beat the network, which is near guessing.",
         n_samples=100,
     ),
     "null": Scenario(
