@@ -30,6 +30,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
@@ -39,14 +40,24 @@ from exprlab.config.simulator import SCENARIOS, SimulatorConfig
 from exprlab.config.steps import LogisticConfig, MLPConfig, PreprocessConfig, TrainerConfig
 from exprlab.data.design import class_priors
 from exprlab.data.posterior import given_factors, of_recorded_label
-from exprlab.data.simulate import NEW_COHORT, TRAINING_COHORT, Simulator, gene_ids
+from exprlab.data.simulate import (
+    NEW_COHORT,
+    TRAINING_COHORT,
+    Simulator,
+    batch_names,
+    gene_ids,
+)
 from exprlab.evaluation.calibration import calibrate, fit_temperature
 from exprlab.evaluation.metrics import binary_metrics
 from exprlab.evaluation.truth import divergence
+from exprlab.inference.model import Model
+from exprlab.inference.predict import Predictor
+from exprlab.keys import CLASSES
 from exprlab.preprocess.preprocessor import fit_preprocessor
 from exprlab.training.baselines import fit_logistic
 from exprlab.training.boosting import shared_genes
 from exprlab.training.fit import fit_network
+from exprlab.training.fitted import Fitted
 
 N_TEST = 2000
 N_GENES = 20_000
@@ -88,6 +99,7 @@ def measure(
     if not config.new_batches:
         parts = [(TRAINING_COHORT, n_fit + N_TEST)]
     label = np.concatenate([simulator.design(*part).label for part in parts])
+    batch = np.concatenate([batch_names(simulator.design(*part).batch) for part in parts])
     posterior = np.concatenate([true_probability(simulator, *part) for part in parts])
     counts = np.concatenate([block for part in parts for _, block in simulator.blocks(*part)])
     train, val, test = np.split(np.arange(len(label)), [n_train, n_fit])
@@ -96,15 +108,36 @@ def measure(
         lambda: (counts[i : min(i + 256, n_train)] for i in range(0, n_train, 256)),
         genes,
         PreprocessConfig(),
+        (batch[:n_train], label[:n_train]),
     )
     columns = np.searchsorted(genes, preprocessor.genes)
     features = np.concatenate(
         [preprocessor.transform(counts[i : i + 256][:, columns]) for i in range(0, len(label), 256)]
     )
+    features = preprocessor.batches.remove(features, batch)
 
     def row(logit: np.ndarray) -> list[float]:
         temperature = fit_temperature(logit[val], label[val])
         return judged(calibrate(logit[test], temperature))
+
+    def row_of(fitted: Fitted) -> list[float]:
+        """Judge a model of ours as `exprlab predict` would use it: new batches are centred."""
+        temperature = fit_temperature(fitted.logits[val], label[val])
+        model = Model(
+            fitted.kind,
+            fitted.architecture,
+            fitted.weights,
+            preprocessor,
+            CLASSES,
+            temperature,
+            0.5,
+            {},
+        )
+        predictor = Predictor(model, preprocessor.genes)
+        new, names = counts[test][:, columns], batch[test]
+        predictor.meet(names, [(0, new)])
+        table = predictor.predict(pd.RangeIndex(len(test)), new, names)
+        return judged(table["calibrated_probability"].to_numpy())
 
     def judged(probability: np.ndarray) -> list[float]:
         found = binary_metrics(label[test], probability, 0.5)
@@ -113,9 +146,9 @@ def measure(
 
     yield "oracle", judged(posterior[test])
     with threadpool_limits(1):
-        found = [row(network(features, label, train, val, seed)) for seed in seeds]
+        found = [row_of(network(features, label, train, val, seed)) for seed in seeds]
         yield "network", np.mean(found, axis=0).tolist()
-        yield "L", row(linear(features, label, train, val))
+        yield "L", row_of(linear(features, label, train, val))
     for name, logit in references(features, label, train, world):
         yield name, row(logit)
 
@@ -134,20 +167,18 @@ def true_probability(simulator: Simulator, cohort: int, n: int) -> np.ndarray:
 
 def network(
     features: np.ndarray, label: np.ndarray, train: np.ndarray, val: np.ndarray, seed: int
-) -> np.ndarray:
-    """Return the logits of the default network."""
+) -> Fitted:
+    """Return the default network."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         return fit_network(
             features, label, train, val, MLPConfig(), TrainerConfig(), seed, Path(folder)
-        ).logits
+        )
 
 
-def linear(
-    features: np.ndarray, label: np.ndarray, train: np.ndarray, val: np.ndarray
-) -> np.ndarray:
-    """Return the logits of the logistic regression."""
+def linear(features: np.ndarray, label: np.ndarray, train: np.ndarray, val: np.ndarray) -> Fitted:
+    """Return the logistic regression."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        return fit_logistic(features, label, train, val, LogisticConfig(), Path(folder)).logits
+        return fit_logistic(features, label, train, val, LogisticConfig(), Path(folder))
 
 
 def references(

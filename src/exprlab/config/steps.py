@@ -88,6 +88,11 @@ class PreprocessConfig(Section):
     clip: float = setting(
         10.0, "limit of a scaled value; tames outliers", "standard deviations", gt=0
     )
+    batch_correction: Literal["centre", "none"] = setting(
+        "centre",
+        "take from each gene what the sample's batch shifts it by (centre), or nothing (none); "
+        "without a column batch there is nothing to take",
+    )
 
 
 class MLPConfig(Section):
