@@ -27,6 +27,7 @@ NAMES = (
     "orchestration",
     "lightning_overhead",
     "simulator",
+    "oracle",
     "reproducibility",
 )
 

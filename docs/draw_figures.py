@@ -34,6 +34,7 @@ COLOURS = {
     "train": "#D55E00",
     "evaluate": "#0072B2",
     "infer": "#0072B2",
+    "explain": "#0072B2",
     "report": "#6B6B6B",
     "track": "#6B6B6B",
 }

@@ -31,6 +31,15 @@ ORACLE_RECORDED = "recorded_"
 ORACLE_BLIND = "blind_"
 SALIENCY = "saliency"
 
+# Tables of genes: beside the importance by a method its direction; Welch's test.
+DIRECTION = "_direction"
+MEAN_PREFIX = "mean_"
+STATISTIC = "welch_f"
+P_VALUE = "p_value"
+Q_VALUE = "q_value"
+# A ranking of genes that no model makes.
+TEST_RANKING = "Welch's test"
+
 # Splits.
 TRAIN = "train"
 VAL = "val"
@@ -62,7 +71,15 @@ METRIC_TITLES = {
     "brier": "Brier score",
     "log_loss": "log loss (nats)",
     "ece": "expected calibration error",
+    "auroc_gap": "AUROC gap to the oracle",
+    "excess_log_loss": "excess log loss (nats)",
+    "probability_error": "mean |p − p_true|",
 }
+
+# The Bayes-optimal classifier of a simulated cohort, where it stands beside the models.
+ORACLE = "oracle"
+# How far a model is from it; smaller is better.
+TRUTH_METRICS = ("auroc_gap", "excess_log_loss", "probability_error")
 
 # Training curves.
 TRAIN_LOSS = "train/loss"
@@ -78,6 +95,7 @@ LOGITS_FILE = "logits.parquet"
 METRICS_FILE = "metrics.csv"
 PARAMS_FILE = "params.json"
 RECORD_FILE = "record.json"
+ATTRIBUTION_FILE = "attribution.tsv"
 # Side files: they may differ between two equal runs, so nothing scientific reads them.
 STATUS_FILE = "status.json"
 TIMING_FILE = "timing.csv"

@@ -7,9 +7,13 @@ are kept; `by_class` gives every class its column.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
+
+from exprlab.keys import output_columns
 
 
 def n_outputs(n_classes: int) -> int:
@@ -46,3 +50,16 @@ def decide(probability: ArrayLike, threshold: float | None = None) -> NDArray[np
     if probability.ndim == 1:
         return (probability >= threshold).astype(np.int8)
     return probability.argmax(axis=1).astype(np.int8)
+
+
+def spread(name: str, values: NDArray, classes: Sequence[str]) -> dict[str, NDArray]:
+    """Return a model's output, (n_samples,) or (n_samples, n_classes), as columns of a table."""
+    columns = values[:, None] if values.ndim == 1 else values
+    return dict(zip(output_columns(name, classes), columns.T, strict=True))
+
+
+def gathered(name: str, table: Mapping[str, ArrayLike]) -> NDArray:
+    """Return what `spread` has laid out: (n_samples,) or (n_samples, n_classes)."""
+    if name in table:
+        return np.asarray(table[name])
+    return np.column_stack([table[column] for column in table if column.startswith(f"{name}_")])

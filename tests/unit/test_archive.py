@@ -268,7 +268,7 @@ def test_every_output_kind_has_its_files(archive: Path) -> None:
             examples.setdefault(entity["exampleOfWork"]["@id"], set()).add(entity["@id"])
     assert set(examples) == outputs
     assert examples["#output-evaluation-json"] == {
-        f"results/tumours/{model}/seed-0/evaluation.json" for model in ("mlp", "logistic")
+        f"results/tumours/{model}/seed-0/evaluation.json" for model in ("mlp", "logistic", "oracle")
     }
 
 

@@ -89,9 +89,9 @@ def test_metrics_do_not_depend_on_the_order_of_the_classes(n_classes, seed):
     # Without ties, since of equals the first class is called.
     logit += np.linspace(0, 1e-3, logit.size).reshape(logit.shape)
     order = np.random.default_rng(seed).permutation(n_classes)
-    one = classification_metrics(label, softmax(logit, axis=1))
-    renamed = np.argsort(order)[label]
-    other = classification_metrics(renamed, softmax(logit[:, order], axis=1))
+    probability = softmax(logit, axis=1)
+    one = classification_metrics(label, probability)
+    other = classification_metrics(np.argsort(order)[label], probability[:, order])
     for name in keys.METRICS:
         assert float(one[name]) == pytest.approx(float(other[name]), abs=1e-10), name
 

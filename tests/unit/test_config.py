@@ -14,7 +14,7 @@ from exprlab.errors import UserError
 
 MINIMAL = {
     "datasets": {"tumours": {}},
-    "models": {"mlp": {"kind": "mlp"}, "logistic": {"kind": "logistic"}},
+    "models": {kind: {"kind": kind} for kind in ("mlp", "logistic", "boosting")},
 }
 
 

@@ -32,9 +32,10 @@ def test_expression_is_like_a_tumour_profile(genes: Genes) -> None:
 
 @pytest.mark.parametrize("spread", [0.0, 0.5, 1.0])
 def test_dispersion_scatters_around_its_trend(spread: float) -> None:
-    world = draw_genes(SimulatorConfig(dispersion_spread=spread), 20_000, seed=2)
+    config = SimulatorConfig(dispersion_spread=spread)
+    world = draw_genes(config, 20_000, seed=2)
     seen = world.cpm > 1
-    scatter = np.log(world.dispersion / dispersion_trend(world.cpm))[seen]
+    scatter = np.log(world.dispersion / dispersion_trend(config, world.cpm))[seen]
     standard_error = spread / seen.sum() ** 0.5
     # The clip at 1e-3 and 8 narrows the law a little, hence 0.01.
     assert abs(scatter.mean()) <= 4 * standard_error + 0.01 * spread

@@ -27,7 +27,7 @@ from exprlab.preprocess.preprocessor import fit_preprocessor
 
 G = 60
 GENES = [f"g{i:02d}" for i in range(G)]
-KINDS = ("mlp", "logistic")
+KINDS = ("mlp", "logistic", "boosting")
 NUMBERS = ["logit", "probability", "calibrated_probability"]
 
 
@@ -50,6 +50,8 @@ def make(kind: str, size_factors: str = "median_of_ratios") -> Model:
         weights = {"weight": rng.normal(0, 0.3, n).astype(np.float32),
                    "bias": np.float32([0.2])}  # fmt: skip
         architecture = {"n_inputs": n}
+    elif kind == "boosting":
+        weights, architecture = stumps(n), {"n_inputs": n}
     else:
         torch.manual_seed(0)
         network = MLP(n, [8, 4], batch_norm=True, dropout=0.5, input_dropout=0.1)
@@ -58,6 +60,21 @@ def make(kind: str, size_factors: str = "median_of_ratios") -> Model:
         architecture = network.architecture
     description = {"kind": kind, "architecture": architecture, "classes": CLASSES}
     return pack_model(description, weights, fitted.state(), temperature=1.7, threshold=0.4)
+
+
+def stumps(n: int) -> dict[str, np.ndarray]:
+    """Return a tree of one branching for each feature: down to the left, up to the right."""
+    root = 3 * np.arange(n)
+    node = np.arange(3 * n)
+    rng = np.random.default_rng(2)
+    left, right, threshold = node.copy(), node.copy(), np.full(3 * n, np.inf)
+    left[root], right[root], threshold[root] = root + 1, root + 2, rng.normal(size=n)
+    return {
+        "feature": (node // 3).astype(np.int32), "threshold": threshold,
+        "left": left.astype(np.int32), "right": right.astype(np.int32),
+        "value": np.tile([0.0, -0.2, 0.2], n), "roots": root[None].astype(np.int32),
+        "baseline": np.array([0.1]),
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=KINDS)

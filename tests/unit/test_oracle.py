@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
 from exprlab.data.design import class_means
+from exprlab.data.genes import signal_strengths
 from exprlab.data.judge import Verdict, judge
 from exprlab.data.oracle import MOST_STEPS, Oracle
 from exprlab.data.posterior import given_factors
@@ -304,3 +305,24 @@ def test_no_model_beats_the_oracle(scenario: str) -> None:
         theirs = model.fit(x, y).predict_proba(x_test)
         gain = np.log(p[rows, y_test].clip(1e-9)) - np.log(theirs[rows, y_test].clip(1e-9))
         assert gain.mean() > -3 * gain.std() / n_test**0.5
+
+
+def test_no_column_of_the_samples_tells_the_class() -> None:
+    design = world(2000).design(0, 4000)
+    for name in ("batch", "purity", "log_library", "lineage", "patient"):
+        # Standard error 0.009.
+        assert abs(roc_auc_score(design.label, getattr(design, name)) - 0.5) < 0.03, name
+
+
+def test_a_linear_model_stays_below_the_linear_asymptote() -> None:
+    """The XOR block, depth and purity hide nothing that a weighted sum could use."""
+    simulator = world(2000)
+    counts, label = simulator.counts(0, 3000), simulator.design(0, 3000).label
+    features = np.log1p(1e6 * counts / counts.sum(axis=1, keepdims=True))
+    features = (features - features[:2000].mean(axis=0)) / (features[:2000].std(axis=0) + 1e-6)
+    model = LogisticRegression(C=1e-3, max_iter=300).fit(features[:2000], label[:2000])
+    found = roc_auc_score(label[2000:], model.decision_function(features[2000:]))
+    distance, _ = signal_strengths(simulator.config)
+    asymptote = norm.cdf(distance / 2**0.5)
+    assert asymptote == pytest.approx(0.900, abs=0.002)
+    assert 0.8 < found < asymptote + 3 * 0.0095

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from exprlab.errors import UserError
-from exprlab.keys import METRICS
+from exprlab.evaluation.attribution import compare_rankings
+from exprlab.keys import METRICS, ORACLE, TEST_RANKING
 from exprlab.plotting import style
 from exprlab.report import sentences
 from exprlab.report.write import write_report
@@ -26,7 +27,7 @@ HOSTILE = "<script>alert(1)</script>"
 MODELS, SPLITS = ["mlp", "logistic"], ["seed-0", "seed-1"]
 HEADINGS = [
     "Main result", "What was run", "Data", "Training", "Comparison of the models",
-    "ROC, precision-recall and calibration", "Confusion matrices",
+    "ROC, precision-recall and calibration", "Confusion matrices", "Genes",
     "Predictions on the new cohort", "How to reproduce", "Glossary",
 ]  # fmt: skip
 CONFIG = {
@@ -178,6 +179,22 @@ def fabricate(
             values = [v["value"] for v in entry["per_split"].values()]
             entry |= {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}
     write(results / "report/comparison.json", {"datasets": compared})
+    ranked = {dataset: fabricate_rankings(rng) for dataset in datasets}
+    write(results / "report/genes.json", {"datasets": ranked})
+
+
+def fabricate_rankings(rng: np.random.Generator) -> dict[str, Any]:
+    genes = [HOSTILE, *(f"G{i:03d}" for i in range(199))]
+    roles = np.array(["linear", "interaction", "gate", "null", "nuisance"] * 40)
+    names = ("mlp: gradient", "logistic: coefficient", TEST_RANKING, ORACLE)
+    rankings = {name: {split: rng.random(200) for split in SPLITS} for name in names}
+    compared = compare_rankings(genes, rankings, roles)
+    compared["genes"] = {
+        gene: {"role": "linear", "log2_fold_change": 0.5, "observed_log2_fold_change": 0.4,
+               "ranks": ranks}
+        for gene, ranks in compared.pop("ranks").items()
+    }  # fmt: skip
+    return compared
 
 
 def fabricate_run(
@@ -248,7 +265,8 @@ class Page(HTMLParser):
 def report(results: Path, datasets: tuple[str, ...] = ("tumours",)) -> str:
     output = results / "report/report.html"
     comparison = results / "report/comparison.json"
-    write_report(results, CONFIG, list(datasets), MODELS, SPLITS, comparison, output)
+    ranked = results / "report/genes.json"
+    write_report(results, CONFIG, list(datasets), MODELS, SPLITS, comparison, ranked, output)
     return output.read_text(encoding="utf-8")
 
 
@@ -328,7 +346,7 @@ def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:
     path = tmp_path / "two/data/overview.json"
     write(path, {**json.loads(path.read_text()), "label": None, "batch": None})
     text = report(tmp_path, ("one", "two"))
-    assert text.count("Data set one") == text.count("Data set two") == 6
+    assert text.count("Data set one") == text.count("Data set two") == 7
 
 
 @pytest.mark.parametrize(
@@ -337,6 +355,8 @@ def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:
         ("report/comparison.json", None),
         ("report/comparison.json", "{"),
         ("report/comparison.json", '{"datasets": {"tumours": {"models": {}, "pairs": []}}}'),
+        ("report/genes.json", '{"datasets": {}}'),
+        ("report/genes.json", None),
         ("tumours/data/overview.json", "[]"),
         ("tumours/data/cohort.checks.json", "{}"),
         ("tumours/splits/seed-1.tsv", "sample_id\tsplit\nS1\n"),
@@ -357,7 +377,8 @@ def test_a_wrong_file_is_named_and_nothing_is_written(
     try:
         with pytest.raises(UserError, match=name.replace(".", r"\.")):
             write_report(results, CONFIG, ["tumours"], MODELS, SPLITS,
-                         results / "report/comparison.json", output)  # fmt: skip
+                         results / "report/comparison.json", results / "report/genes.json",
+                         output)  # fmt: skip
     finally:
         path.write_bytes(before)
     assert not output.exists()

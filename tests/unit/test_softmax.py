@@ -14,10 +14,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from exprlab.config.steps import LogisticConfig, MLPConfig, TrainerConfig
-from exprlab.data.tables import gathered, read_logits, write_logits
+from exprlab.data.tables import read_logits, write_logits
 from exprlab.data.training_table import TrainingTable
 from exprlab.keys import class_order, told_apart
-from exprlab.outputs import activate, by_class, calibrate, decide, n_outputs
+from exprlab.outputs import activate, by_class, calibrate, decide, gathered, n_outputs
 from exprlab.training.baselines import fit_logistic
 from exprlab.training.fit import fit_network
 from exprlab.training.module import cross_entropy

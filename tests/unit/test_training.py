@@ -55,10 +55,10 @@ def same(one: Fitted, other: Fitted) -> bool:
 
 
 def test_equals_a_bare_torch_loop(world: dict[str, np.ndarray], tmp_path: Path) -> None:
-    train(world, tmp_path, dropout=0.3, weight_decay=0.1)
+    train(world, tmp_path, encoder="none", dropout=0.3, weight_decay=0.1, l1=0.01)
     torch.manual_seed(state(5, WEIGHTS))
     network = MLP(40, [8], dropout=0.3)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.1)
     losses = []
     for epoch in range(6):
         torch.manual_seed(state(5, DROPOUT, epoch, 0))
@@ -68,14 +68,14 @@ def test_equals_a_bare_torch_loop(world: dict[str, np.ndarray], tmp_path: Path) 
             target = torch.from_numpy(world["labels"][rows]).float()
             loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
             optimizer.zero_grad()
-            loss.backward()
+            (loss + 0.01 * network.layers[0].weight.abs().sum()).backward()
             optimizer.step()
             losses.append(loss.item())
     assert curve(tmp_path, "train/loss_step") == pytest.approx(losses, abs=1e-6)
 
 
 def test_curves_agree_with_scikit_learn(world: dict[str, np.ndarray], tmp_path: Path) -> None:
-    fitted = train(world, tmp_path, max_epochs=12, learning_rate=0.02)
+    fitted = train(world, tmp_path, encoder="none", max_epochs=12, learning_rate=0.02)
     best, val = fitted.summary["best_epoch"], world["val"]
     probability = 1 / (1 + np.exp(-fitted.logits[val].astype(float)))
     labels = world["labels"][val]

@@ -30,7 +30,11 @@ COMMANDS = {
     "describe_data": "describe",
     "plot_data": "plot-data", "split_samples": "split", "preprocess_counts": "preprocess",
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
-    "evaluate_model": "evaluate", "plot_run": "plot-run", "predict_samples": "predict",
+    "evaluate_model": "evaluate", "evaluate_oracle": "evaluate-oracle",
+    "plot_run": "plot-run", "predict_samples": "predict",
+    "guard_leakage": "guard",
+    "explain_model": "explain", "test_genes": "test-genes", "compare_genes": "compare-genes",
+    "plot_genes": "plot-genes",
     "write_model_card": "model-card", "compare_models": "compare", "write_report": "report",
     "fill_checklist": "checklist", "write_manifest": "manifest",
 }  # fmt: skip

@@ -25,6 +25,8 @@ except UserError as error:
 DATASETS, MODELS = CONFIG.experiment.datasets, CONFIG.experiment.models
 NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS]
 BASELINES = [name for name in MODELS if name not in NETWORKS]
+# Of these the truth is known.
+SIMULATED = [name for name in DATASETS if CONFIG.datasets[name].source == "simulate"]
 SPLITS = [f"seed-{seed}" for seed in CONFIG.experiment.seeds]
 RUNS = expand(
     "results/{dataset}/{model}/{split}", dataset=DATASETS, model=MODELS, split=SPLITS
@@ -42,12 +44,14 @@ RUN_FILES = [
     "evaluation.json",
     "predictions.parquet",
     "new_samples.tsv",
+    "attribution.tsv",
     "model_card.md",
     "figures/training.png",
 ]
 # Those of them that hold times and machines; nothing scientific reads them.
 RUN_SIDE_FILES = [name for name in RUN_FILES if name in SIDE_FILES]
 DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
+GENE_FIGURES = ["recovery", "top_genes"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)
 if MLFLOW_URI:
@@ -121,6 +125,16 @@ def memory(base, copies=0):
 def run_files(*names):
     """Give these files of every run."""
     return expand("{run}/{name}", run=RUNS, name=names)
+
+
+def oracle_files(*names):
+    """Give these files of the oracle in every split of every data set."""
+    return expand(
+        "results/{dataset}/oracle/{split}/{name}",
+        dataset=DATASETS,
+        split=SPLITS,
+        name=names,
+    )
 
 
 def run_folders(wildcards, input):

@@ -30,10 +30,68 @@ rule calibrate_model:
         " --arrays {input.arrays} --output {output} --params {params.settings:q} > {log} 2>&1"
 
 
+# Stops the workflow if labels that were drawn at random can be predicted.
+rule guard_leakage:
+    input:
+        counts="results/{dataset}/data/cohort.h5ad",
+        split="results/{dataset}/splits/{split}.tsv",
+        features="results/{dataset}/preprocessing/{split}/features.npy",
+    output:
+        "results/{dataset}/guard/{split}.json",
+    log:
+        "results/logs/guard_leakage/{dataset}.{split}.log",
+    benchmark:
+        "results/benchmarks/guard_leakage/{dataset}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000, copies=3),
+        runtime=20,
+    params:
+        settings=as_json(CONFIG.guard),
+        seed=split_seed,
+        code=code_digest("guard"),
+    shell:
+        "python -m exprlab guard --counts {input.counts} --split {input.split}"
+        " --features {input.features} --output {output} --params {params.settings:q}"
+        " --seed {params.seed} > {log} 2>&1"
+
+
+rule evaluate_oracle:
+    input:
+        counts="results/{dataset}/data/cohort.h5ad",
+        oracle="results/{dataset}/data/cohort.oracle.h5ad",
+        split="results/{dataset}/splits/{split}.tsv",
+    output:
+        evaluation="results/{dataset}/oracle/{split}/evaluation.json",
+        predictions="results/{dataset}/oracle/{split}/predictions.parquet",
+    log:
+        "results/logs/evaluate_oracle/{dataset}.{split}.log",
+    benchmark:
+        "results/benchmarks/evaluate_oracle/{dataset}.{split}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=as_json(CONFIG.evaluation),
+        seed=split_seed,
+        code=code_digest("evaluate_oracle"),
+    shell:
+        "python -m exprlab evaluate-oracle --counts {input.counts} --oracle {input.oracle}"
+        " --split {input.split} --evaluation {output.evaluation}"
+        " --predictions {output.predictions} --params {params.settings:q} --seed {params.seed}"
+        " > {log} 2>&1"
+
+
 rule evaluate_model:
     input:
         logits="results/{dataset}/{model}/{split}/logits.parquet",
         model="results/{dataset}/{model}/{split}/model",
+        oracle="results/{dataset}/oracle/{split}/predictions.parquet",
     output:
         evaluation="results/{dataset}/{model}/{split}/evaluation.json",
         predictions="results/{dataset}/{model}/{split}/predictions.parquet",
@@ -53,8 +111,9 @@ rule evaluate_model:
         code=code_digest("evaluate"),
     shell:
         "python -m exprlab evaluate --logits {input.logits} --model {input.model}"
-        " --evaluation {output.evaluation} --predictions {output.predictions}"
-        " --params {params.settings:q} --seed {params.seed} > {log} 2>&1"
+        " --oracle {input.oracle} --evaluation {output.evaluation}"
+        " --predictions {output.predictions} --params {params.settings:q} --seed {params.seed}"
+        " > {log} 2>&1"
 
 
 rule plot_run:
@@ -63,6 +122,7 @@ rule plot_run:
         network="results/{dataset}/{model}/{split}/network.json",
         params="results/{dataset}/{model}/{split}/params.json",
         evaluation="results/{dataset}/{model}/{split}/evaluation.json",
+        oracle="results/{dataset}/oracle/{split}/evaluation.json",
     output:
         [
             report(
@@ -89,7 +149,8 @@ rule plot_run:
         folder=subpath(output[0], parent=True),
         code=code_digest("plot_run"),
     shell:
-        "python -m exprlab plot-run --run {params.run} --output {params.folder} > {log} 2>&1"
+        "python -m exprlab plot-run --run {params.run} --oracle {input.oracle}"
+        " --output {params.folder} > {log} 2>&1"
 
 
 rule write_model_card:
@@ -131,6 +192,12 @@ rule compare_models:
     input:
         evaluations=run_files("evaluation.json"),
         predictions=run_files("predictions.parquet"),
+        networks=run_files("network.json"),
+        oracles=oracle_files("evaluation.json"),
+        # A leak stops the workflow before there is anything to read about the models.
+        guards=expand(
+            "results/{dataset}/guard/{split}.json", dataset=DATASETS, split=SPLITS
+        ),
     output:
         "results/report/comparison.json",
     log:
@@ -148,5 +215,6 @@ rule compare_models:
         settings=as_json(CONFIG.evaluation),
         code=code_digest("compare"),
     shell:
-        "python -m exprlab compare --runs {params.runs} --output {output}"
+        "python -m exprlab compare --runs {params.runs} --oracles {input.oracles}"
+        " --output {output}"
         " --params {params.settings:q} > {log} 2>&1"

@@ -13,7 +13,9 @@ rule write_report:
             cohort=["cohort", "new_samples"],
         ),
         expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        oracle_files("evaluation.json"),
         comparison="results/report/comparison.json",
+        genes="results/report/genes.json",
     output:
         report(
             "results/report/report.html",
@@ -35,8 +37,8 @@ rule write_report:
         settings=as_json(picked(CONFIG)),
         code=code_digest("report"),
     shell:
-        "python -m exprlab report --comparison {input.comparison} --results {params.results}"
-        " --output {output} --params {params.settings:q} > {log} 2>&1"
+        "python -m exprlab report --comparison {input.comparison} --genes {input.genes}"
+        " --results {params.results} --output {output} --params {params.settings:q} > {log} 2>&1"
 
 
 rule write_environment_page:

@@ -29,6 +29,9 @@ KINDS = (
     Kind("data/*.checks.json", JSON, "What the checks of a cohort found: sizes and warnings"),
     Kind("data/overview.json", JSON, "Library sizes, zeros and principal components per sample"),
     Kind("data/figures/*.png", PNG, "A first look at the data"),
+    Kind("genes/figures/*.png", PNG, "Which causal genes the rankings find, and their first genes"),
+    Kind("guard/*.json", JSON, "Whether permuted labels could be predicted"),
+    Kind("genes/*.tsv", TSV, "Welch's test of each gene on the training samples"),
     Kind("splits/*.tsv", TSV, "Which samples train, validate and test"),
     Kind("preprocessing/*/preprocessor.json", JSON, "The fitted preprocessing", kept=False),
     Kind("preprocessing/*/preprocessor.safetensors", BINARY, "Its arrays, by gene", kept=False),
@@ -40,6 +43,7 @@ KINDS = (
     Kind("evaluation.json", JSON, "Test metrics with confidence intervals, and their curves"),
     Kind("predictions.parquet", PARQUET, "Predictions for the test samples"),
     Kind("new_samples.tsv", TSV, "Predictions for samples that the model has never seen"),
+    Kind("attribution.tsv", TSV, "Which genes the model decides by"),
     Kind("model_card.md", MARKDOWN, "Model card: what the model is for, and how well it does"),
     Kind("model/model.json", JSON, "The model: genes, classes, preprocessing, calibration"),
     Kind("model/model.safetensors", BINARY, "The model's weights and preprocessing arrays"),
@@ -47,6 +51,9 @@ KINDS = (
     Kind("weights.safetensors", BINARY, "Weights alone; the model holds them too", kept=False),
     Kind("logits.parquet", PARQUET, "Logits of every sample of the cohort", kept=False),
     Kind("report/comparison.json", JSON, "Metrics of all models, and tests of their differences"),
+    Kind(
+        "report/genes.json", JSON, "Rankings of the genes, compared with each other and the truth"
+    ),
     Kind("report/report.html", HTML, "The report: the whole experiment on one page"),
     Kind("report/dome.md", MARKDOWN, "DOME checklist for machine learning in biology"),
     Kind("report/environment.html", HTML, "Where and with what the experiment was run"),

@@ -18,6 +18,7 @@ from exprlab.report.sentences import (
 
 # Beside AUROC, which the key sentence tells of, models are tested by their probabilities.
 TESTED = "log_loss"
+BASELINES = {"logistic": "logistic regression", "boosting": "gradient-boosted trees"}
 
 
 def method(experiment: Experiment) -> list[str]:
@@ -61,13 +62,13 @@ def _mean(entry: dict, name: str) -> str:
 def comparison(experiment: Experiment) -> list[str]:
     """Say what is compared with what."""
     kinds = {run.model: run.network["kind"] for run in experiment.one_per("model")}
-    baselines = [name for name, kind in kinds.items() if kind == "logistic"]
+    baselines = [name for name, kind in kinds.items() if kind in BASELINES]
     if len(kinds) == 1:
         answer = "There is one model only; it was compared with nothing."
     elif baselines and len(baselines) < len(kinds):
         answer = (
-            f"Yes, with a simpler baseline on the same samples: {escape(listing(baselines))} "
-            "(logistic regression)."
+            f"Yes, with simpler baselines on the same samples: "
+            f"{escape(listing([f'{name} ({BASELINES[kinds[name]]})' for name in baselines]))}."
         )
     else:
         answer = (

@@ -9,7 +9,7 @@ from exprlab.keys import TRAIN
 from exprlab.report.sentences import count
 from exprlab.report.words import model_words
 
-ESTABLISHED = frozenset({"mlp", "logistic"})
+ESTABLISHED = frozenset({"mlp", "logistic", "boosting"})
 # From these on DOME asks how overfitting was ruled out.
 MANY_FEATURES = 100
 
@@ -103,8 +103,8 @@ def _underfitting(experiment: Experiment) -> str:
     kinds = {run.network["kind"] for run in experiment.runs}
     if {"logistic"} < kinds:
         return (
-            "Against underfitting: networks and a linear model are compared on the same test "
-            "samples (see Confidence)."
+            "Against underfitting: a linear model and more flexible ones are compared on the same "
+            "test samples (see Confidence)."
         )
     return "Underfitting was not ruled out: models of one kind only were trained."
 

@@ -98,7 +98,7 @@ def _details(facts: RunFacts) -> list[str]:
     ended = f"Training ended: {escape(network.get('stopped') or 'not recorded')}"
     if network.get("strength") is not None:
         ended += f"; the one kept is C = {network['strength']:g}"
-    elif network.get("best_epoch") is not None:
+    elif network["kind"] != "boosting" and network.get("best_epoch") is not None:
         ended += f"; the weights are those of epoch {network['best_epoch']}"
     versions = ", ".join(f"{escape(k)} {escape(v)}" for k, v in sorted(packed["versions"].items()))
     return bullets(

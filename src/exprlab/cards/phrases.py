@@ -26,8 +26,15 @@ def architecture_words(network: Mapping[str, Any]) -> str:
     """Return what lies between a model's inputs and its output."""
     architecture = network["architecture"]
     inputs = count(architecture["n_inputs"], "gene")
-    layers = f"{layer_words(architecture)}, " if "hidden" in architecture else ""
-    return f"{inputs} in, {layers}{count(len(told_apart(network['classes'])), 'logit')} out"
+    between = ""
+    if "hidden" in architecture:
+        between = f"{layer_words(architecture)}, "
+    elif "n_trees" in architecture:
+        between = (
+            f"{count(architecture['n_trees'], 'tree')} with up to {architecture['leaves']} leaves "
+            f"each over {architecture['n_genes']:,} of these genes, "
+        )
+    return f"{inputs} in, {between}{count(len(told_apart(network['classes'])), 'logit')} out"
 
 
 def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
@@ -36,6 +43,16 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
         return [
             f"L2 penalty, the best of {count(len(settings['strengths']), 'strength')} by the loss "
             "on validation samples"
+        ]
+    if settings["kind"] == "boosting":
+        return [
+            "early stopping: as many trees are kept as have the smallest loss on validation "
+            f"samples, and no more grow after {count(settings['patience'], 'tree')} without a "
+            "smaller one",
+            f"each tree moves the logits by {settings['learning_rate']:g} of the best step, with "
+            f"no leaf of fewer than {count(settings['min_leaf_samples'], 'training sample')}",
+            f"each branching chooses from {100 * settings['gene_fraction']:g} % of "
+            f"{count(settings['n_genes'], 'gene')}, drawn at random",
         ]
     if settings["kind"] != "mlp":
         return []

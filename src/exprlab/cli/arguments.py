@@ -18,6 +18,13 @@ def add_params(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--params", default="{}", metavar="JSON", help="the step's settings")
 
 
+def add_cohort(parser: argparse.ArgumentParser) -> None:
+    """Add --cohort, which of a simulated world's two cohorts it is."""
+    parser.add_argument(
+        "--cohort", choices=("cohort", "new_samples"), default="cohort", help="which cohort"
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add --seed."""
     parser.add_argument("--seed", type=int, required=True, help="seed of everything random")
@@ -26,3 +33,19 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add --threads."""
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+
+
+def add_count_table(parser: argparse.ArgumentParser) -> None:
+    """Add what `read_count_table` asks about a cohort that exprlab has not made."""
+    parser.add_argument(
+        "--samples", type=Path, metavar="FILE",
+        help="sample table (text, ids in the first column) if classes are not in an .h5ad",
+    )  # fmt: skip
+    parser.add_argument(
+        "--label", metavar="COLUMN",
+        help="column with the classes; variation is that within them (default: label, if any)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--samples-in", choices=("rows", "columns"),
+        help="of a table of text (default: where the sample table's ids are, or the shorter side)",
+    )  # fmt: skip

@@ -23,13 +23,13 @@ def run(args: argparse.Namespace) -> None:
     """Fit temperature and threshold; write the self-contained model."""
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import EvaluationConfig
-    from exprlab.data.tables import gathered, read_logits
+    from exprlab.data.tables import read_logits
     from exprlab.evaluation.calibration import choose_threshold, fit_temperature
     from exprlab.files import read_arrays, read_json
     from exprlab.inference.model import save_model
     from exprlab.inference.pack import pack_model
     from exprlab.keys import LOGIT, LOGITS_FILE, NETWORK_FILE, VAL, WEIGHTS_FILE
-    from exprlab.outputs import calibrate
+    from exprlab.outputs import calibrate, gathered
 
     rule = load_settings(EvaluationConfig, args.params).threshold
     val = read_logits(args.run / LOGITS_FILE, VAL)

@@ -11,6 +11,10 @@ from exprlab.cli.arguments import add_params, add_paths
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
+    parser.add_argument(
+        "--oracles", type=Path, nargs="*", default=[], metavar="FILE",
+        help="evaluations of the oracle (DATASET/oracle/SPLIT/evaluation.json)",
+    )  # fmt: skip
     add_paths(parser, output="comparison of the models (JSON)")
     add_params(parser)
 
@@ -21,7 +25,9 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.steps import EvaluationConfig
     from exprlab.data.tables import read_predictions
     from exprlab.evaluation.comparison import compare
+    from exprlab.evaluation.truth import share_of_gap_closed
     from exprlab.files import read_json, write_json
+    from exprlab.keys import ORACLE
 
     settings = load_settings(EvaluationConfig, args.params)
     evaluations: dict = {}
@@ -33,8 +39,24 @@ def run(args: argparse.Namespace) -> None:
             (predictions, read_predictions(folder / "predictions.parquet")),
         ):
             table.setdefault(dataset, {}).setdefault(model, {})[split] = value
+    for path in args.oracles:
+        dataset, model, split = path.parts[-4:-1]
+        evaluations[dataset].setdefault(model, {})[split] = read_json(path)
     datasets = {
         name: compare(predictions[name], evaluations[name], settings, seed=0)
         for name in evaluations
     }
+    linear = _linear_models(args.runs)
+    for result in datasets.values():
+        if linear and ORACLE in result["models"]:
+            result["share_of_gap_closed"] = share_of_gap_closed(result["models"], linear[0])
     write_json(args.output, {"datasets": datasets})
+
+
+def _linear_models(folders: list[Path]) -> list[str]:
+    """Return the names of the linear models among the runs."""
+    from exprlab.files import read_json
+    from exprlab.keys import NETWORK_FILE
+
+    kinds = {folder.parts[-2]: read_json(folder / NETWORK_FILE)["kind"] for folder in folders}
+    return [model for model, kind in kinds.items() if kind == "logistic"]

@@ -23,6 +23,12 @@ COMMANDS = {
     "train-baseline": "fit a baseline model",
     "calibrate": "calibrate a trained model and pack it with its preprocessing",
     "evaluate": "judge a model on the test samples",
+    "evaluate-oracle": "judge the oracle on the same test samples",
+    "guard": "stop if permuted labels can be predicted",
+    "explain": "tell which genes a trained model decides by",
+    "test-genes": "test each gene for a difference between the classes",
+    "compare-genes": "compare rankings of genes with each other and with the truth",
+    "plot-genes": "draw the figures of the rankings of genes",
     "plot-run": "draw a run's figures",
     "plot-data": "draw the figures of a data set",
     "compare": "compare the models of an experiment",
@@ -38,6 +44,8 @@ COMMANDS = {
     "report": "write the HTML report",
     "environment-page": "write the page about where and with what the trainings ran",
     "ui": "open the MLflow UI over results/ on 127.0.0.1",
+    "estimate-simulator": "estimate the simulator's settings from a cohort's counts",
+    "compare-counts": "say how like a real cohort a simulated one is",
     "document-config": "write the config's schema and key table",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from exprlab.cli.arguments import add_params, add_paths, add_threads
+from exprlab.cli.arguments import add_cohort, add_params, add_paths, add_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,9 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_paths(
         parser, counts="simulated counts (.h5ad)", output="posterior and saliency to write (.h5ad)"
     )
-    parser.add_argument(
-        "--cohort", choices=("cohort", "new_samples"), default="cohort", help="which cohort"
-    )
+    add_cohort(parser)
     add_params(parser)
     add_threads(parser)
 

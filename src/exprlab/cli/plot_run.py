@@ -9,6 +9,9 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
+    parser.add_argument(
+        "--oracle", type=Path, metavar="FILE", help="the oracle's evaluation.json, to draw beside"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder of the figures")
 
 
@@ -26,6 +29,7 @@ def run(args: argparse.Namespace) -> None:
         read_json(args.run / NETWORK_FILE),
         read_json(args.run / "evaluation.json"),
         read_json(args.run / PARAMS_FILE)["model"].get("strengths"),
+        read_json(args.oracle) if args.oracle else None,
     )
     for name, figure in figures.items():
         save_png(figure, args.output / f"{name}.png")

@@ -10,7 +10,12 @@ from exprlab.cli.arguments import add_params, add_paths
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_paths(parser, comparison="comparison of the models (JSON)", output="the page (HTML)")
+    add_paths(
+        parser,
+        comparison="comparison of the models (JSON)",
+        genes="comparison of the rankings of genes (JSON)",
+        output="the page (HTML)",
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
     add_params(parser)
 
@@ -29,5 +34,6 @@ def run(args: argparse.Namespace) -> None:
         models=experiment.models,
         splits=[f"seed-{seed}" for seed in experiment.seeds],
         comparison=args.comparison,
+        rankings=args.genes,
         output=args.output,
     )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from exprlab.cli.arguments import add_params, add_paths, add_threads
+from exprlab.cli.arguments import add_cohort, add_params, add_paths, add_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_paths(parser, counts="counts to write (.h5ad)", truth="truth to write (.h5ad)")
-    parser.add_argument(
-        "--cohort", choices=("cohort", "new_samples"), default="cohort", help="which cohort"
-    )
+    add_cohort(parser)
     add_params(parser)
     add_threads(parser)
 

@@ -14,10 +14,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fit and write the run's files."""
-    from exprlab.config.steps import LogisticConfig
+    from exprlab.config.steps import BoostingConfig, LogisticConfig
 
     with training_run(args) as job:
-        from exprlab.training.baselines import fit_logistic
+        where = {"folder": job.folder, "name": job.name}
+        if job.params.get("model", {}).get("kind") == "boosting":
+            from exprlab.training.boosting import fit_boosting
 
-        model = job.settings("model", LogisticConfig)
-        job.fitted = fit_logistic(**job.data, model=model, folder=job.folder, name=job.name)
+            model = job.settings("model", BoostingConfig)
+            job.fitted = fit_boosting(**job.data, model=model, seed=args.seed, **where)
+        else:
+            from exprlab.training.baselines import fit_logistic
+
+            model = job.settings("model", LogisticConfig)
+            job.fitted = fit_logistic(**job.data, model=model, **where)

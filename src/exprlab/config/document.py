@@ -12,8 +12,11 @@ import yaml
 from exprlab.config.experiment import Config
 from exprlab.config.simulator import SCENARIOS, Scenario, SimulatorConfig
 from exprlab.config.steps import (
+    AttributionConfig,
+    BoostingConfig,
     EvaluationConfig,
     ExperimentConfig,
+    GuardConfig,
     LogisticConfig,
     MLPConfig,
     PreprocessConfig,
@@ -33,8 +36,11 @@ SECTIONS = {
     "preprocess": PreprocessConfig,
     "models.<name>, kind: mlp": MLPConfig,
     "models.<name>, kind: logistic": LogisticConfig,
+    "models.<name>, kind: boosting": BoostingConfig,
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
+    "attribution": AttributionConfig,
+    "guard": GuardConfig,
     "tracking": TrackingConfig,
 }
 INTRODUCTION = """\

@@ -13,8 +13,10 @@ from pydantic import ValidationError, model_validator
 from exprlab.config.explain import explain
 from exprlab.config.section import Section, setting
 from exprlab.config.steps import (
+    AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
+    GuardConfig,
     ModelConfig,
     Name,
     PreprocessConfig,
@@ -24,9 +26,13 @@ from exprlab.config.steps import (
     TrainerConfig,
 )
 from exprlab.errors import UserError, did_you_mean
+from exprlab.keys import ORACLE
 
 # Folders of results/ that are no data sets, and folders of a data set that are no models.
-RESERVED = frozenset({"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing"})
+RESERVED = frozenset(
+    {"report", "mlflow", "logs", "benchmarks", "data", "splits", "preprocessing", "genes", "guard"}
+    | {ORACLE}
+)
 
 
 class Config(Section):
@@ -39,6 +45,10 @@ class Config(Section):
     models: dict[Name, ModelConfig] = setting(..., "models by name", min_length=1)
     trainer: TrainerConfig = setting(TrainerConfig, "where networks are trained")
     evaluation: EvaluationConfig = setting(EvaluationConfig, "how models are judged")
+    attribution: AttributionConfig = setting(
+        AttributionConfig, "how models are asked for their genes"
+    )
+    guard: GuardConfig = setting(GuardConfig, "how leakage is looked for")
     tracking: TrackingConfig = setting(TrackingConfig, "where runs are published")
 
     @model_validator(mode="after")

@@ -24,15 +24,16 @@ NUISANCE_ROLE = "nuisance"  # in a module, in the stroma profile, or moved by an
 NULL = "null"
 ROLES = (LINEAR, INTERACTION, GATE, NUISANCE_ROLE, NULL)
 
-# Expression: share of genes, mean and sd of log2 CPM (silent, low, expressed).
-EXPRESSION_CLASSES = ((0.06, -8.0, 1.0), (0.24, -1.5, 2.3), (0.70, 4.6, 1.75))
-LOG2_CPM_LIMITS = (-11.0, 14.5)
+SILENT_SD = 1.0  # of log2 CPM
+SILENT_REACH = 3.0  # log2 CPM below the mean of silent genes that none falls short of
+HIGHEST_LOG2_CPM = 14.5
 EXPRESSED_CPM = 1.0  # only genes above it carry signal
 DISPERSION_LIMITS = (1e-3, 8.0)
 LOADING_SPREAD = 0.55  # sd of log |loading| in a pathway or module
 LOADING_LIMIT = 1.5
 DENSE_FRACTION = 0.7  # of the genes are moved by a dense factor
 MODULE_UP_FRACTION = 0.8
+TILT_REACH = 6.0  # log2 CPM from the middle beyond which genes are moved no further
 BATCH_SENSITIVITY_SD = 0.4
 FEWEST_GENES = 2  # of a group that is shrunk to fit a small world
 
@@ -169,6 +170,7 @@ def draw_genes(config: SimulatorConfig, n_genes: int, seed: int) -> Genes:
     cpm, dispersion, sensitivity = _draw_baseline(config, n_genes, stream(seed, BASELINE))
     factor, loading = _draw_signal(config, cpm, stream(seed, SIGNAL))
     dense, modules, stroma = _draw_nuisance(config, n_genes, stream(seed, NUISANCE))
+    dense[:1] += config.composition_tilt * _relative_expression(cpm)
     return Genes(
         log_share=np.log(cpm / 1e6),
         cpm=cpm,
@@ -184,23 +186,32 @@ def draw_genes(config: SimulatorConfig, n_genes: int, seed: int) -> Genes:
     )
 
 
-def dispersion_trend(cpm: np.ndarray) -> np.ndarray:
-    """Return the median dispersion of genes at an expression, as seen in tumour cohorts."""
-    return 0.01 + 0.38 / (cpm + 0.3) ** 0.58
+def dispersion_trend(config: SimulatorConfig, cpm: np.ndarray) -> np.ndarray:
+    """Return the median dispersion of genes at an expression, in counts per million."""
+    fall = (cpm + 0.3) ** config.dispersion_slope
+    return config.dispersion_floor + config.dispersion_level / fall
 
 
 def _draw_baseline(
     config: SimulatorConfig, n_genes: int, rng: Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return CPM that sum to a million, dispersions and batch sensitivities."""
-    shares, means, sds = np.array(EXPRESSION_CLASSES).T
-    chosen = np.searchsorted(np.cumsum(shares)[:-1], rng.random(n_genes), side="right")
+    upper = np.cumsum([config.silent_fraction, config.low_fraction])
+    chosen = np.searchsorted(upper, rng.random(n_genes), side="right")
+    means = np.array([config.silent_mean, config.low_mean, config.expressed_mean])
+    sds = np.array([SILENT_SD, config.low_sd, config.expressed_sd])
     log2_cpm = means[chosen] + sds[chosen] * rng.standard_normal(n_genes)
-    cpm = np.exp2(np.clip(log2_cpm, *LOG2_CPM_LIMITS))
+    cpm = np.exp2(np.clip(log2_cpm, config.silent_mean - SILENT_REACH, HIGHEST_LOG2_CPM))
     cpm *= 1e6 / cpm.sum()
     spread = np.exp(config.dispersion_spread * rng.standard_normal(n_genes))
-    dispersion = np.clip(dispersion_trend(cpm) * spread, *DISPERSION_LIMITS)
+    dispersion = np.clip(dispersion_trend(config, cpm) * spread, *DISPERSION_LIMITS)
     return cpm, dispersion, np.exp(BATCH_SENSITIVITY_SD * rng.standard_normal(n_genes))
+
+
+def _relative_expression(cpm: np.ndarray) -> np.ndarray:
+    """Return log2 CPM less its median over expressed genes, within `TILT_REACH`."""
+    log2_cpm = np.log2(cpm)
+    return np.clip(log2_cpm - np.median(log2_cpm[cpm > EXPRESSED_CPM]), -TILT_REACH, TILT_REACH)
 
 
 def _shrink(sizes: list[int], room: float) -> list[int]:

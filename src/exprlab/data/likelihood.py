@@ -2,7 +2,7 @@
 
 theta = (a, b) with a = (dense nuisance factors, log depth), which move all genes, and
 b = (z, modules, logit purity), which move some. Derivatives by a are dense, those by b sparse;
-that is what makes one step of the oracle cheap (0.1 of the arithmetic of a full Jacobian).
+a step of the oracle does no arithmetic on their zeros.
 
     log mu = base + V u + log s + log(pi exp(W z) + (1 - pi) exp(S))
 """
@@ -31,8 +31,7 @@ class Likelihood:
     information
         The expected Fisher information.
     jacobian
-        d log mu / d theta as a function of nothing else: the dense part (n_a, G) and the sparse
-        part (n_b, G).
+        d log mu / d theta: the dense part (n_a, G) and the sparse part (n_b, G).
     weight
         1 / (1 + phi mu) for genes that count, 0 for masked ones, (G,).
     mean
@@ -106,9 +105,13 @@ class CountModel:
     def log_likelihood(self, theta: np.ndarray, counts: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Return the log likelihood at (n, n_theta) thetas, (n,), from the genes that are kept."""
         log_mean = self.log_mean(theta)
-        return log_mean @ (counts * kept) - np.log1p(self.dispersion * np.exp(log_mean)) @ (
-            kept * (counts + 1 / self.dispersion)
-        )
+        return self._value(log_mean, 1 + self.dispersion * np.exp(log_mean), counts, kept)
+
+    def _value(
+        self, log_mean: np.ndarray, excess: np.ndarray, counts: np.ndarray, kept: np.ndarray
+    ) -> np.ndarray:
+        """Return the log likelihood, given log mu and 1 + phi mu, both (..., G)."""
+        return log_mean @ (counts * kept) - np.log(excess) @ (kept * (counts + 1 / self.dispersion))
 
     def at(self, theta: np.ndarray, counts: np.ndarray, kept: np.ndarray) -> Likelihood:
         """Return value, gradient and information at one theta.
@@ -125,9 +128,7 @@ class CountModel:
         log_mean = self.log_mean(theta[None])[0]
         mean = np.exp(log_mean)
         excess = 1 + self.dispersion * mean
-        value = log_mean @ (counts * kept) - np.log(excess) @ (
-            kept * (counts + 1 / self.dispersion)
-        )
+        value = self._value(log_mean, excess, counts, kept)
         weight = kept / excess
         jacobian = self._sparse_jacobian(theta)
         residual, curvature = (counts - mean) * weight, mean * weight

@@ -25,7 +25,10 @@ WEIGHTS = 21  # ()
 SHUFFLE = 22  # (epoch,)
 DROPOUT = 23  # (epoch, process)
 BOOTSTRAP = 24  # ()
+GUARD = 28  # (): permutations of the labels
+ENCODER = 26  # ()
 ORACLE = 25  # (cohort, sample, 0 to judge or 1 to check): importance draws
+TREES = 27  # ()
 
 
 def stream(seed: int, tag: int, *key: int) -> Generator:

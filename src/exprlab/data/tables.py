@@ -16,37 +16,44 @@ from exprlab.keys import (
     CLASSES,
     LABEL,
     LOGIT,
+    ORACLE_RECORDED,
     PREDICTION,
     PROBABILITY,
     SAMPLE_ID,
     SPLIT,
-    output_columns,
 )
-from exprlab.outputs import calibrate, decide
+from exprlab.outputs import calibrate, decide, gathered, spread
 
 if TYPE_CHECKING:
     from exprlab.data.training_table import TrainingTable
 
 
+# The oracle's probabilities are kept to nine digits.
+CERTAIN = 1e-9
+
+
 def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
     """Write the logits of all samples."""
-    columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
-    frame = pd.DataFrame({**columns, **spread(LOGIT, logits.astype(np.float64), table.classes)})
     with atomic_path(path) as temporary:
-        frame.to_parquet(temporary, index=False)
+        _logit_table(table, logits.astype(np.float64)).to_parquet(temporary, index=False)
 
 
-def spread(name: str, values: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return a model's output, (n_samples,) or (n_samples, n_classes), as columns of a table."""
-    columns = values[:, None] if values.ndim == 1 else values
-    return dict(zip(output_columns(name, classes), columns.T, strict=True))
+def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
+    """Read the oracle's logits of the recorded label, laid out as `write_logits` does."""
+    from anndata.io import read_elem
+    from h5py import File
+
+    with File(path) as file:
+        posterior: pd.DataFrame = read_elem(file["obs"])
+    each = posterior.loc[table.sample_ids, [ORACLE_RECORDED + name for name in table.classes]]
+    p = np.clip(each.to_numpy(), CERTAIN, 1 - CERTAIN)
+    logits = np.log(p) if len(table.classes) > 2 else np.log(p[:, 1]) - np.log1p(-p[:, 1])
+    return _logit_table(table, logits)
 
 
-def gathered(name: str, table: pd.DataFrame) -> np.ndarray:
-    """Return what `spread` has laid out: (n_samples,) or (n_samples, n_classes)."""
-    if name in table:
-        return table[name].to_numpy()
-    return table[[column for column in table if column.startswith(f"{name}_")]].to_numpy()
+def _logit_table(table: TrainingTable, logits: np.ndarray) -> pd.DataFrame:
+    columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
+    return pd.DataFrame({**columns, **spread(LOGIT, logits, table.classes)})
 
 
 def read_logits(path: Path, split: str) -> pd.DataFrame:

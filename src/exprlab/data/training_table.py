@@ -10,7 +10,7 @@ import pandas as pd
 
 from exprlab.data.formats import open_counts
 from exprlab.errors import UserError
-from exprlab.keys import LABEL, SAMPLE_ID, SPLIT, SPLITS, class_order
+from exprlab.keys import LABEL, PATIENT, SAMPLE_ID, SPLIT, SPLITS, class_order
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ def read_split(path: Path, samples: pd.DataFrame) -> pd.Series:
             f"allowed: {', '.join(SPLITS)}"
         )
     return split.reindex(samples.index)
+
+
+def read_patients(counts_path: Path) -> np.ndarray:
+    """Read the patient of each sample; without such a column each sample is one of its own."""
+    with open_counts(counts_path) as counts:
+        samples = counts.samples
+    return samples.get(PATIENT, samples.index).to_numpy(dtype=str)
 
 
 def read_training_table(counts_path: Path, split_path: Path) -> TrainingTable:

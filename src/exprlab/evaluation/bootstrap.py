@@ -131,6 +131,39 @@ def intervals(
     return found
 
 
+def mean_interval(
+    label: ArrayLike,
+    values: NDArray[np.float64],
+    *,
+    n_resamples: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Interval:
+    """Return the mean of values per sample with its stratified percentile bootstrap interval.
+
+    Parameters
+    ----------
+    label, values : (n_samples,) arrays
+    n_resamples : int
+    confidence : float
+    rng : numpy.random.Generator
+    """
+    value = float(values.mean())
+    resampled = _resampled_means(label, values, n_resamples, rng)
+    return Interval(value, *_percentile_limits(value, resampled, confidence))
+
+
+def _resampled_means(
+    label: ArrayLike, values: NDArray[np.float64], n_resamples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    return np.concatenate(
+        [
+            (stratified_weights(label, n, rng) * values).sum(axis=-1) / values.size
+            for n in _chunk_sizes(values.size, n_resamples)
+        ]
+    )
+
+
 def paired_bootstrap(
     label: ArrayLike,
     probability_a: ArrayLike,
@@ -145,7 +178,8 @@ def paired_bootstrap(
 
     Parameters
     ----------
-    label, probability_a, probability_b : (n_samples,) arrays
+    label : (n_samples,) array
+    probability_a, probability_b : (n_samples,) or (n_samples, n_classes) arrays
     metric : {"log_loss", "brier"}
     n_resamples : int
         Stratified by class; both models see the same resample, which takes out what makes
@@ -166,12 +200,7 @@ def paired_bootstrap(
         for probability in (probability_a, probability_b)
     )
     gap = loss_a - loss_b
-    resampled = np.concatenate(
-        [
-            (stratified_weights(label, n, rng) * gap).sum(axis=-1) / label.size
-            for n in _chunk_sizes(label.size, n_resamples)
-        ]
-    )
+    resampled = _resampled_means(label, gap, n_resamples, rng)
     difference = float(gap.mean())
     rarer = min(np.sum(resampled <= 0), np.sum(resampled >= 0))
     p_value = min(1.0, 2 * float(rarer + 1) / (n_resamples + 1))

@@ -13,6 +13,7 @@ from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import intervals
 from exprlab.evaluation.curves import confusion, curves
 from exprlab.evaluation.metrics import classification_metrics, metrics_by_class
+from exprlab.evaluation.truth import distance_from_oracle
 from exprlab.outputs import calibrate
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def evaluate(
     settings: EvaluationConfig,
     rng: np.random.Generator,
     classes: Sequence[str] = keys.CLASSES,
+    posterior: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Judge a model on test samples.
 
@@ -47,6 +49,8 @@ def evaluate(
         Of the bootstrap.
     classes
         Names of the classes.
+    posterior : array shaped as `logit`, optional
+        The oracle's probabilities, where the cohort is simulated.
 
     Returns
     -------
@@ -73,6 +77,10 @@ def evaluate(
     )
     raw = calibrate(logit, 1.0)
     before = classification_metrics(label, raw, threshold, n_bins=settings.ece_bins)
+    truth = {}
+    if posterior is not None:
+        distances = distance_from_oracle(label, probability, posterior, settings, rng)
+        truth = {"truth": {name: interval._asdict() for name, interval in distances.items()}}
     return {
         "n_test": int(label.size),
         "n_per_class": {name: int(np.sum(label == value)) for value, name in enumerate(classes)},
@@ -83,6 +91,7 @@ def evaluate(
         "metrics": {name: interval._asdict() for name, interval in found.items()},
         "uncalibrated": {name: {"value": float(before[name])} for name in CALIBRATION_METRICS},
         **_of_each_class(label, probability, classes),
+        **truth,
         "confusion": confusion(label, probability, threshold, classes),
         "curves": curves(label, probability, settings.ece_bins, classes),
     }

@@ -24,6 +24,7 @@ from exprlab.files import (
     write_json,
 )
 from exprlab.keys import MODEL_JSON, MODEL_WEIGHTS
+from exprlab.nets.trees import tree_logits
 from exprlab.preprocess.preprocessor import Preprocessor
 
 # Raised when the meaning of the files changes; an older reader then refuses them.
@@ -69,6 +70,8 @@ class Model:
         if self.kind == "logistic":
             weight, bias = self.weights["weight"], self.weights["bias"]
             return lambda features: features @ weight + bias
+        if self.kind == "boosting":
+            return lambda features: tree_logits(self.weights, features)
         return _network_function(self.architecture, self.weights)
 
 

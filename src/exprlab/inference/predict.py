@@ -1,18 +1,25 @@
-"""Predictions for new samples: genes matched by name, preprocessing and weights frozen."""
+"""Predictions for new samples: genes matched by name, preprocessing and weights frozen.
+
+Each sample is predicted by itself, except for one thing: the shift of a batch that training has not
+seen is estimated from the batch's samples (`new_batches`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
 from exprlab.data.formats import CountsFile, NotCounts, as_counts
-from exprlab.data.tables import outputs, spread
+from exprlab.data.tables import outputs
 from exprlab.errors import UserError
 from exprlab.inference.model import Model, load_model
-from exprlab.keys import FLAGS, LOGIT, MISSING_COUNT, PREDICTION, SAMPLE_ID
-from exprlab.outputs import n_outputs
+from exprlab.inference.new_batches import MAX_SAMPLES, NewBatch, settle
+from exprlab.keys import BATCH, FLAGS, LOGIT, MISSING_COUNT, PREDICTION, SAMPLE_ID
+from exprlab.outputs import n_outputs, spread
+from exprlab.preprocess.run import batch_names
 from exprlab.preprocess.size_factors import estimated_library_sizes
 
 # MLflow's models load and predict through this module alone.
@@ -43,6 +50,7 @@ class Predictor:
     def __init__(self, model: Model, genes: list[str]) -> None:
         self._model = model
         self._logits = model.logit_function()
+        self._batches = model.preprocessor.batches
         wanted = model.preprocessor.genes
         columns = pd.Index(genes)
         twice = sorted(set(columns[columns.duplicated()]) & set(wanted))
@@ -63,7 +71,49 @@ class Predictor:
                 "the same kind?"
             )
 
-    def predict(self, sample_ids: pd.Index, counts: np.ndarray) -> pd.DataFrame:
+    def meet(
+        self, batch: np.ndarray, blocks: Iterable[tuple[int, np.ndarray]]
+    ) -> dict[str, NewBatch]:
+        """Estimate the shifts of the batches that training has not seen, before predicting.
+
+        Parameters
+        ----------
+        batch
+            Name of each sample's batch, "" where it has none.
+        blocks
+            The samples' counts: number of the first row and an array as for `predict`.
+
+        Returns
+        -------
+        dict
+            Name of each new batch and what was found; empty where there is nothing to correct.
+        """
+        seen = self._batches.names
+        new = sorted(set(batch) - {*seen, ""}) if seen else []
+        if not new:
+            return {}
+        chosen = np.zeros(len(batch), dtype=bool)
+        for name in new:
+            members = np.flatnonzero(batch == name)
+            chosen[members[:: -(-len(members) // MAX_SAMPLES)]] = True
+        features, names = [], []
+        for start, block in blocks:
+            rows = np.flatnonzero(chosen[start : start + len(block)])
+            readable, inputs = self._features(self._used(block[rows]))
+            features.append(inputs)
+            names.append(batch[start + rows[readable]])
+        inputs, name_of = np.concatenate(features), np.concatenate(names)
+        found = {
+            name: settle(self._model, inputs[name_of == name])
+            for name in new
+            if name in set(name_of)
+        }
+        self._batches = self._batches.extended({k: v.shift for k, v in found.items()})
+        return found
+
+    def predict(
+        self, sample_ids: pd.Index, counts: np.ndarray, batch: np.ndarray | None = None
+    ) -> pd.DataFrame:
         """Predict samples.
 
         Parameters
@@ -72,6 +122,8 @@ class Predictor:
             Ids of the rows.
         counts
             Raw counts, shape (n_samples, n_genes), missing entries -1.
+        batch
+            Name of each sample's batch, "" or None where it has none.
 
         Returns
         -------
@@ -83,50 +135,84 @@ class Predictor:
             A sample whose depth cannot be told has no numbers, no prediction, and a flag.
         """
         model = self._model
-        used = counts[:, self._columns]
-        used[:, self._columns < 0] = MISSING_COUNT
-        readable = model.preprocessor.depth(used) > 0
+        batch = np.full(len(counts), "", dtype=object) if batch is None else batch
+        used = self._used(counts)
+        readable, features = self._features(used)
         n = n_outputs(len(model.classes))
         logit = np.full(len(used) if n == 1 else (len(used), n), np.nan)
         if readable.any():
-            logit[readable] = self._logits(model.preprocessor.transform(used[readable]))
+            logit[readable] = self._logits(self._batches.remove(features, batch[readable]))
         table = {
             **spread(LOGIT, logit, model.classes),
             **outputs(logit, model.temperature, model.threshold, model.classes),
-            FLAGS: self._flags(used, readable),
+            FLAGS: self._flags(used, readable, batch),
         }
         table[PREDICTION] = np.where(readable, np.array(model.classes)[table[PREDICTION]], "")
         return pd.DataFrame(table, index=pd.Index(sample_ids, name=SAMPLE_ID))
 
-    def _flags(self, counts: np.ndarray, readable: np.ndarray) -> list[str]:
+    def _used(self, counts: np.ndarray) -> np.ndarray:
+        """Return the counts of the model's genes, in its order."""
+        used = counts[:, self._columns]
+        used[:, self._columns < 0] = MISSING_COUNT
+        return used
+
+    def _features(self, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which samples' depth can be told (n,), and the features of these."""
+        preprocessor = self._model.preprocessor
+        readable = preprocessor.depth(used) > 0
+        return readable, preprocessor.transform(used[readable])
+
+    def _flags(self, counts: np.ndarray, readable: np.ndarray, batch: np.ndarray) -> list[str]:
         low, high = self._model.preprocessor.library_range
         size = estimated_library_sizes(counts, self._model.preprocessor.share)
-        every = f"{self._n_missing} genes missing" if self._n_missing else ""
-        words = np.full(len(size), every, dtype=object)
-        for outside, word in (
-            (size < low / LIBRARY_MARGIN, "library smaller than in training"),
-            (size > high * LIBRARY_MARGIN, "library larger than in training"),
-            (~readable, "too few reads to predict"),
-        ):
-            words[outside] = "; ".join(filter(None, (every, word)))
-        return list(words)
+        seen = self._model.preprocessor.batches.names
+        new = ~np.isin(batch, seen) if seen else np.zeros(len(batch), dtype=bool)
+        flags = {
+            f"{self._n_missing} genes missing": np.full(len(size), self._n_missing > 0),
+            "library smaller than in training": readable & (size < low / LIBRARY_MARGIN),
+            "library larger than in training": size > high * LIBRARY_MARGIN,
+            "batch not in training": new & (batch != ""),
+            "batch not named": new & (batch == ""),
+            "too few reads to predict": ~readable,
+        }
+        return [
+            "; ".join(word for word, found in flags.items() if found[row])
+            for row in range(len(size))
+        ]
 
 
 def predict_file(model: Model, counts: CountsFile, rows: int = 256) -> Iterator[pd.DataFrame]:
     """Yield the predictions of a counts file, block by block, in bounded memory."""
     predictor = Predictor(model, [str(gene) for gene in counts.genes.index])
+    batch = batch_names(counts.samples)
+    for name, found in predictor.meet(batch, counts.blocks(rows)).items():
+        shares = ", ".join(
+            f"{share:.0%} {label}"
+            for label, share in zip(model.classes, found.fraction, strict=True)
+        )
+        print(
+            f"batch '{name}' is not in training: its shift is estimated from {found.n_samples} of "
+            f"its samples, of which about {shares}",
+            file=sys.stderr,
+        )
     for start, block in counts.blocks(rows):
-        yield predictor.predict(counts.samples.index[start : start + len(block)], block)
+        ids = counts.samples.index[start : start + len(block)]
+        yield predictor.predict(ids, block, batch[start : start + len(block)])
 
 
 def predict_frame(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """Predict a table of raw counts: samples in rows, genes in columns, ids as its labels.
+
+    A column `batch`, where there is one, names each sample's batch.
 
     Raises
     ------
     UserError
         If a cell holds no count, or the genes do not fit the model.
     """
+    batch = batch_names(frame)
+    if BATCH in frame and BATCH not in model.preprocessor.genes:
+        frame = frame.drop(columns=BATCH)
     predictor = Predictor(model, [str(gene) for gene in frame.columns])
     for gene, kind in zip(frame.columns, frame.dtypes, strict=True):
         if not pd.api.types.is_numeric_dtype(kind):
@@ -141,4 +227,5 @@ def predict_frame(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
         counts = as_counts(values, frame.index, frame.columns)
     except NotCounts as error:
         raise UserError(f"the table: {error}") from None
-    return predictor.predict(frame.index, counts)
+    predictor.meet(batch, [(0, counts)])
+    return predictor.predict(frame.index, counts, batch)

@@ -69,6 +69,11 @@ class MLP(nn.Module):
         layers.append(nn.Linear(width, n_outputs))
         self.layers = nn.Sequential(*layers)
 
+    @property
+    def first_layer_name(self) -> str:
+        """Name of the layer that the inputs meet first."""
+        return next(name for name, part in self.named_modules() if isinstance(part, nn.Linear))
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits from (n_samples, n_inputs).
 

@@ -40,7 +40,7 @@ def forest_figure(models: Mapping[str, Any], order: Sequence[str], metric: str) 
     result = style.figure(7.2, 1.3 + 0.3 * len(rows))
     axes = result.subplots()
     for y, (model, split) in enumerate(rows):
-        look = style.model_style(order.index(model))
+        look = style.named_style(model, order.index(model))
         entry = models[model][metric]
         if split is None:
             _draw_mean(axes, y, entry["mean"], look)
@@ -145,7 +145,7 @@ def calibration_overlay(evaluations: Evaluations) -> Figure:
     result, axes = _square_figure(len(evaluations))
     axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE_LINE)
     for number, (model, runs) in enumerate(evaluations.items()):
-        look = style.model_style(number)
+        look = style.named_style(model, number)
         for position, (split, evaluation) in enumerate(runs.items()):
             curve = top_label_curve(evaluation)
             strong = position == 0
@@ -236,7 +236,7 @@ def _draw_overlay(
 ) -> None:
     x, y = {"roc": ("fpr", "tpr"), "precision_recall": ("recall", "precision")}[name]
     for number, (model, runs) in enumerate(evaluations.items()):
-        look = style.model_style(number)
+        look = style.named_style(model, number)
         curves = {split: list(curves_of(e, name).values()) for split, e in runs.items()}
         for split, each in curves.items():
             line = (GRID, _mean(each, interpolate)) if each[1:] else (each[0][x], each[0][y])

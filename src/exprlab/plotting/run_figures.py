@@ -25,6 +25,7 @@ def draw_run(
     network: Mapping[str, Any],
     evaluation: Evaluation,
     strengths: Sequence[float] | None = None,
+    oracle: Evaluation | None = None,
 ) -> dict[str, Figure]:
     """Draw every figure of a run, by the name of its file without suffix.
 
@@ -38,12 +39,14 @@ def draw_run(
         evaluation.json.
     strengths
         The regularisation strengths that a logistic regression chose from, if it is one.
+    oracle
+        The oracle's evaluation.json on the same test samples, if the cohort is simulated.
     """
     return {
         "training": training_figure(metrics, network, strengths),
-        "roc": roc_figure(evaluation),
-        "precision_recall": precision_recall_figure(evaluation),
-        "calibration": calibration_figure(evaluation),
+        "roc": roc_figure(evaluation, oracle),
+        "precision_recall": precision_recall_figure(evaluation, oracle),
+        "calibration": calibration_figure(evaluation, oracle),
         "confusion": confusion_figure(evaluation),
         "scores": scores_figure(evaluation),
     }
@@ -71,12 +74,13 @@ def wilson_interval(fraction: np.ndarray, count: np.ndarray) -> tuple[np.ndarray
 
 
 @style.styled
-def roc_figure(evaluation: Evaluation) -> Figure:
-    """Draw the ROC curve with chance and with the point of the decision threshold."""
+def roc_figure(evaluation: Evaluation, oracle: Evaluation | None = None) -> Figure:
+    """Draw the ROC curve with chance, the oracle and the point of the decision threshold."""
     words, curves = words_of(classes_of(evaluation)), curves_of(evaluation, "roc")
     result, found = _square_panels(evaluation, curves, "auroc")
-    for (axes,), curve in zip(found, curves.values(), strict=True):
+    for (axes,), (label, curve) in zip(found, curves.items(), strict=True):
         axes.plot([0, 1], [0, 1], label="guessing (AUROC 0.5)", **REFERENCE_LINE)
+        _draw_oracle(axes, oracle, "roc", label, ("fpr", "tpr"))
         axes.plot(curve["fpr"], curve["tpr"], label="model", **DATA_LINE)
         if evaluation["threshold"] is not None:
             (tn, fp), (fn, tp) = table_of(evaluation)
@@ -92,7 +96,7 @@ def roc_figure(evaluation: Evaluation) -> Figure:
 
 
 @style.styled
-def precision_recall_figure(evaluation: Evaluation) -> Figure:
+def precision_recall_figure(evaluation: Evaluation, oracle: Evaluation | None = None) -> Figure:
     """Draw precision against recall, with the base rate that guessing would reach."""
     words, curves = words_of(classes_of(evaluation)), curves_of(evaluation, "precision_recall")
     table = dict(zip(classes_of(evaluation), table_of(evaluation), strict=True))
@@ -101,6 +105,7 @@ def precision_recall_figure(evaluation: Evaluation) -> Figure:
         rate = _ratio(sum(table[label]), sum(map(sum, table.values())))
         text = f"base rate {rate:.2f}" if len(curves) == 1 else "base rate"
         axes.plot([0, 1], [rate, rate], label=text, **REFERENCE_LINE)
+        _draw_oracle(axes, oracle, "precision_recall", label, ("recall", "precision"))
         axes.plot(curve["recall"], curve["precision"], label="model", **DATA_LINE)
         if evaluation["threshold"] is not None:
             (_, fp), (fn, tp) = table_of(evaluation)
@@ -133,6 +138,18 @@ def _square_panels(
     return result, found
 
 
+def _draw_oracle(
+    axes: Axes, oracle: Evaluation | None, name: str, label: str, columns: tuple[str, str]
+) -> None:
+    """Draw a class's curve of the best possible classifier, where it is known."""
+    if oracle is None:
+        return
+    curve, look = curves_of(oracle, name)[label], style.ORACLE_STYLE
+    x, y = (curve[column] for column in columns)
+    axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=1.2, label="oracle (best "
+              "possible)", gid="oracle")  # fmt: skip
+
+
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
@@ -145,12 +162,13 @@ def _mark_threshold(axes: Axes, x: float, y: float, evaluation: Evaluation) -> N
 
 
 @style.styled
-def calibration_figure(evaluation: Evaluation) -> Figure:
+def calibration_figure(evaluation: Evaluation, oracle: Evaluation | None = None) -> Figure:
     """Draw observed against predicted fractions of a class, with the samples per bin."""
     words, curves = words_of(classes_of(evaluation)), curves_of(evaluation, "calibration")
     result, found = panels(len(curves), 4.9, 5.6, ratios=(4, 1.1))
     for (axes, below), (label, curve) in zip(found, curves.items(), strict=True):
         axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE_LINE)
+        _draw_oracle(axes, oracle, "calibration", label, ("predicted", "observed"))
         _draw_reliability(axes, below, curve)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         text = style.short(label) if len(curves) > 1 else _calibration_title(evaluation)

@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from exprlab.files import atomic_path
-from exprlab.keys import CLASSES
+from exprlab.keys import CLASSES, ORACLE
 
 DPI = 150
 INK = "#222222"
@@ -85,6 +85,8 @@ _CLASS_STYLES = (
 )
 # All classes but the one that is told from them.
 REST_STYLE = Style(MUTED, (0, (5, 1.6)), "x", "\\\\\\\\")
+# The best possible classifier: a reference, so thin dots in the ink of the axes.
+ORACLE_STYLE = Style(INK, (0, (1, 1.4)), "*", "")
 # Models: 7 colours and 4 line styles share no divisor, so 28 models differ.
 _MODEL_COLOURS = ("#0072B2", "#E69F00", "#000000", "#CC79A7", "#009E73", "#56B4E9", "#9E2F00")
 _MODEL_LINES = ("-", (0, (5, 1.6)), (0, (7, 1.5, 1.2, 1.5)), (0, (1.2, 1.2)))
@@ -111,6 +113,11 @@ def class_style(label: str | int, labels: Sequence[str] = CLASSES) -> Style:
     known = CLASSES if set(labels) <= set(CLASSES) else labels
     index = label if isinstance(label, int) else list(known).index(label)
     return _CLASS_STYLES[index % len(_CLASS_STYLES)]
+
+
+def named_style(model: str, index: int) -> Style:
+    """Return the style of a model by its position, or the oracle's own."""
+    return ORACLE_STYLE if model == ORACLE else model_style(index)
 
 
 def model_style(index: int) -> Style:

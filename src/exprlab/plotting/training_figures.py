@@ -23,6 +23,7 @@ BEST_LOOK = {"color": style.INK, "linewidth": 1.3, "linestyle": ":"}
 # The first steps of a training may lose 50 times as much as all later ones; they would flatten
 # everything else, so the axis ends where all but this share of the steps fit.
 STEP_LOSS_QUANTILE = 0.98
+MOST_MARKERS = 60
 
 
 def curve(metrics: Mapping[str, Sequence[Any]], name: str) -> tuple[np.ndarray, ...]:
@@ -75,12 +76,17 @@ def _curves_figure(metrics: Mapping[str, Sequence[Any]], network: Mapping[str, A
     panels = result.subplots(rows, sharex=True, squeeze=False, height_ratios=(2, 1.2)[:rows])[:, 0]
     _draw_losses(panels[0], metrics)
     if len(auroc):
-        panels[1].plot(auroc_step, auroc, gid=VAL_AUROC, **VAL_LOOK)
+        panels[1].plot(auroc_step, auroc, gid=VAL_AUROC, **VAL_LOOK, **_sparse(auroc))
         panels[1].set_ylabel("validation AUROC")
         panels[1].set_ylim(top=min(1.005, auroc.max() + 0.1 * max(np.ptp(auroc), 0.05)))
-    panels[-1].set_xlabel("optimisation step")
-    _mark_best_epoch(panels, metrics, network.get("best_epoch"))
-    _add_epoch_axis(panels[0], metrics)
+    # The steps of a boosted model are its trees; it has no epochs.
+    trees = network.get("kind") == "boosting"
+    panels[-1].set_xlabel("trees" if trees else "optimisation step")
+    _mark_best_epoch(
+        panels, metrics, network.get("best_epoch"), "number of trees" if trees else "epoch"
+    )
+    if not trees:
+        _add_epoch_axis(panels[0], metrics)
     handles, labels = panels[0].get_legend_handles_labels()
     result.legend(handles, labels, loc="outside lower center", ncols=2)
     result.align_ylabels()
@@ -91,27 +97,34 @@ def _draw_losses(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
     step, _, loss = curve(metrics, TRAIN_STEP_LOSS)
     train_step, _, train = curve(metrics, TRAIN_LOSS)
     val_step, _, val = curve(metrics, VAL_LOSS)
-    axes.plot(
-        step, loss, gid=TRAIN_STEP_LOSS, color=TRAIN_LOOK["color"], alpha=0.3, linewidth=0.8,
-        label="training loss of each step",
-    )  # fmt: skip
-    axes.plot(train_step, train, gid=TRAIN_LOSS, label="training loss of the epoch", **TRAIN_LOOK)
-    axes.plot(val_step, val, gid=VAL_LOSS, label="validation loss", **VAL_LOOK)
+    if len(loss):
+        axes.plot(
+            step, loss, gid=TRAIN_STEP_LOSS, color=TRAIN_LOOK["color"], alpha=0.3, linewidth=0.8,
+            label="training loss of each step",
+        )  # fmt: skip
+    whole = "training loss of the epoch" if len(loss) else "training loss"
+    axes.plot(train_step, train, gid=TRAIN_LOSS, label=whole, **TRAIN_LOOK)
+    axes.plot(val_step, val, gid=VAL_LOSS, label="validation loss", **VAL_LOOK, **_sparse(val))
     ceiling = np.quantile(loss, STEP_LOSS_QUANTILE) if len(loss) else 0.0
     highest = max(ceiling, train.max(initial=0), val.max(initial=0))
     axes.set_ylim(0, 1.06 * highest if highest > 0 else 1)
     axes.set_ylabel("loss (cross-entropy, nats)")
 
 
+def _sparse(values: np.ndarray) -> dict[str, int]:
+    """Leave out so many markers of a long curve that those which stay can be told apart."""
+    return {"markevery": max(1, len(values) // MOST_MARKERS)}
+
+
 def _mark_best_epoch(
-    panels: Sequence[Axes], metrics: Mapping[str, Sequence[Any]], best: int | None
+    panels: Sequence[Axes], metrics: Mapping[str, Sequence[Any]], best: int | None, unit: str
 ) -> None:
     step, epoch, _ = curve(metrics, VAL_LOSS)
     at = step[epoch == best] if best is not None else step[:0]
     if not len(at):
         return
     for number, axes in enumerate(panels):
-        label = f"best epoch ({best}), kept" if number == 0 else None
+        label = f"best {unit} ({best}), kept" if number == 0 else None
         axes.axvline(at[0], gid="best", label=label, **BEST_LOOK)
 
 

@@ -1,4 +1,4 @@
-"""From counts to network inputs: gene filter, size factors, log1p, scaling.
+"""From counts to network inputs: gene filter, size factors, log1p, scaling, batches.
 
 Everything is learnt from training samples by `fit_preprocessor` and frozen in a `Preprocessor`,
 so that validation, test and new samples cannot influence their own inputs.
@@ -15,6 +15,7 @@ import numpy as np
 from exprlab.config.steps import PreprocessConfig
 from exprlab.errors import UserError
 from exprlab.keys import MISSING_COUNT
+from exprlab.preprocess.batches import BatchShifts, BatchSums, no_shifts
 from exprlab.preprocess.size_factors import (
     GeometricMean,
     UndefinedSizeFactor,
@@ -44,7 +45,10 @@ class Preprocessor:
     keep
         Which of these genes become features (n_used,); the others serve the size factors only.
     mean, sd
-        Of the log counts of each feature over the training samples (n_features,).
+        Of the log counts of each feature over the training samples, the shifts of their batches
+        taken away (n_features,).
+    batches
+        The shifts of the batches.
     library_size
         Mean reads of these genes per training sample.
     library_range
@@ -59,6 +63,7 @@ class Preprocessor:
     keep: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
+    batches: BatchShifts
     library_size: float
     library_range: tuple[int, int]
 
@@ -111,7 +116,8 @@ class Preprocessor:
     def transform(self, counts: np.ndarray) -> np.ndarray:
         """Return the network's inputs: log counts, centred, scaled and clipped.
 
-        Shapes as in `log_counts`. A missing entry becomes 0, the training mean.
+        Shapes as in `log_counts`. A missing entry becomes 0, the training mean. The shift of a
+        sample's batch is still in; `batches.remove` takes it away.
         """
         scaled = (self.log_counts(counts) - self.mean) / self.sd
         np.clip(scaled, -self.config.clip, self.config.clip, out=scaled)
@@ -119,15 +125,17 @@ class Preprocessor:
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return everything as JSON-ready values and arrays, to be saved."""
+        batches, shifts = self.batches.state()
         values = {
             "config": self.config.settings(),
             "genes": self.genes,
             "library_size": self.library_size,
             "library_range": list(self.library_range),
+            "batches": batches,
         }
         names = ("reference", "share", "mean", "sd")
         arrays = {name: getattr(self, name) for name in names}
-        return values, {**arrays, "keep": self.keep.astype(np.uint8)}
+        return values, {**arrays, **shifts, "keep": self.keep.astype(np.uint8)}
 
     @classmethod
     def from_state(
@@ -143,12 +151,18 @@ class Preprocessor:
             keep=arrays["keep"].astype(bool),
             mean=arrays["mean"],
             sd=arrays["sd"],
+            batches=BatchShifts.from_state(values["batches"], arrays),
             library_size=values["library_size"],
             library_range=(low, high),
         )
 
 
-def fit_preprocessor(blocks: Blocks, genes: list[str], config: PreprocessConfig) -> Preprocessor:
+def fit_preprocessor(
+    blocks: Blocks,
+    genes: list[str],
+    config: PreprocessConfig,
+    groups: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Preprocessor:
     """Learn the preprocessing from training counts in two passes of bounded memory.
 
     Parameters
@@ -159,6 +173,9 @@ def fit_preprocessor(blocks: Blocks, genes: list[str], config: PreprocessConfig)
         Ids of the columns.
     config
         The settings.
+    groups
+        Names of each sample's batch and class, to correct for batches; None where batches are not
+        known.
 
     Raises
     ------
@@ -182,25 +199,40 @@ def fit_preprocessor(blocks: Blocks, genes: list[str], config: PreprocessConfig)
         keep=keep[used],
         mean=np.zeros(keep.sum(), dtype=np.float32),
         sd=np.ones(keep.sum(), dtype=np.float32),
+        batches=no_shifts(keep.sum()),
         library_size=float(totals[used].sum() / n_samples),
         library_range=(0, 0),
     )
     sizes: list[np.ndarray] = []
+    sums = BatchSums(*groups, keep.sum()) if _corrects(config, groups) else None
 
     def log_counts() -> Iterator[np.ndarray]:
         for block in blocks():
             counts = block[:, used]
             sizes.append(library_sizes(counts))
-            yield unscaled.log_counts(counts)
+            values = unscaled.log_counts(counts)
+            if sums:
+                sums.add(values)
+            yield values
 
     mean, sd = _moments(log_counts())
+    # A gene that is constant in training carries nothing; scaling it by 1 keeps it at 0.
+    sd = np.where(sd > 1e-6, sd, 1.0)
+    batches = unscaled.batches
+    if sums:
+        batches, mean, sd = sums.fit(mean, sd)
     return replace(
         unscaled,
         mean=mean.astype(np.float32),
-        # A gene that is constant in training carries nothing; scaling it by 1 keeps it at 0.
-        sd=np.where(sd > 1e-6, sd, 1.0).astype(np.float32),
+        sd=sd.astype(np.float32),
+        batches=batches,
         library_range=(int(np.concatenate(sizes).min()), int(np.concatenate(sizes).max())),
     )
+
+
+def _corrects(config: PreprocessConfig, groups: tuple[np.ndarray, np.ndarray] | None) -> bool:
+    """Return whether there are batches to tell apart, and the settings want it."""
+    return config.batch_correction == "centre" and groups is not None and len(set(groups[0])) > 1
 
 
 def _first_pass(

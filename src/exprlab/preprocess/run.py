@@ -11,7 +11,7 @@ import pandas as pd
 from exprlab.config.steps import PreprocessConfig
 from exprlab.data.formats import CountsFile
 from exprlab.files import atomic_path
-from exprlab.keys import TRAIN
+from exprlab.keys import BATCH, LABEL, TRAIN
 from exprlab.preprocess.preprocessor import Preprocessor, fit_preprocessor
 from exprlab.preprocess.size_factors import UndefinedSizeFactor
 
@@ -19,6 +19,10 @@ from exprlab.preprocess.size_factors import UndefinedSizeFactor
 def fit_file(counts: CountsFile, split: pd.Series, config: PreprocessConfig) -> Preprocessor:
     """Fit on the training samples of a counts file; no other sample's counts are used."""
     is_train = (split == TRAIN).to_numpy()
+    trained = counts.samples[is_train]
+    groups = None
+    if {BATCH, LABEL} <= set(trained):
+        groups = batch_names(trained), trained[LABEL].to_numpy(dtype=str)
 
     def blocks() -> Iterator[np.ndarray]:
         for start, block in counts.blocks():
@@ -26,13 +30,22 @@ def fit_file(counts: CountsFile, split: pd.Series, config: PreprocessConfig) -> 
             if chosen.any():
                 yield block[chosen]
 
-    return fit_preprocessor(blocks, [str(gene) for gene in counts.genes.index], config)
+    return fit_preprocessor(blocks, [str(gene) for gene in counts.genes.index], config, groups)
+
+
+def batch_names(samples: pd.DataFrame) -> np.ndarray:
+    """Return the name of each sample's batch; "" where it is not named."""
+    if BATCH not in samples:
+        return np.full(len(samples), "", dtype=object)
+    named = samples[BATCH].notna()
+    return samples[BATCH].astype(str).astype(object).where(named, "").to_numpy(dtype=object)
 
 
 def write_features(path: Path, counts: CountsFile, fitted: Preprocessor) -> None:
     """Write the inputs of all samples, float32 of shape (n_samples, n_features), as .npy."""
     positions = counts.genes.index.get_indexer(fitted.genes)
     shape = (counts.shape[0], len(fitted.features))
+    batch = batch_names(counts.samples)
     # Plain writes go to the page cache; flushing a memory map would wait for the disk.
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(np.empty((0, shape[1]), np.float32))
@@ -42,4 +55,5 @@ def write_features(path: Path, counts: CountsFile, fitted: Preprocessor) -> None
                 inputs = fitted.transform(block[:, positions])
             except UndefinedSizeFactor as error:
                 raise error.named(counts.samples.index[start:]) from None
+            inputs = fitted.batches.remove(inputs, batch[start : start + len(inputs)])
             file.write(np.ascontiguousarray(inputs).data)

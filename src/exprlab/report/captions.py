@@ -95,15 +95,18 @@ def training(run: RunInputs) -> str:
     kept = val[epoch == best] if best is not None else val[:0]
     if not len(kept):
         return f"Validation loss ended at {number(val[-1])}.{reason}"
-    text = f"Epoch {best} was kept (validation loss {number(kept[0])}).{reason}"
+    trees = run.network.get("kind") == "boosting"
+    what = f"The first {best} trees were" if trees else f"Epoch {best} was"
+    earlier = "fewer trees are" if trees else "an earlier epoch is"
+    text = f"{what} kept (validation loss {number(kept[0])}).{reason}"
     rise = val[-1] - kept[0]
     if epoch[-1] > best and rise > 0.02 * kept[0]:
         return text + (
             f" After it the validation loss rose by {number(rise)} while the training loss reached "
-            f"{number(train[-1])}: overfitting, which is why an earlier epoch is kept."
+            f"{number(train[-1])}: overfitting, which is why {earlier} kept."
         )
     if epoch[-1] == best:
-        return text + " It is the last one: more epochs may still help."
+        return text + f" It is the last one: more {'trees' if trees else 'epochs'} may still help."
     return text + " After it the validation loss no longer fell."
 
 

@@ -19,6 +19,12 @@ GLOSSARY = (
      "better"),
     ("expected calibration error", "mean distance between predicted probability and observed "
      "fraction, over bins of probability; smaller is better"),
+    ("integrated gradients", "a method that divides the difference in logit between a sample and "
+     "the mean sample among the genes"),
+    ("saliency", "how fast the logit changes with a gene, per standard deviation of its log count"),
+    ("average precision", "mean share of causal genes among the first ones, as the list grows to "
+     "each causal gene; chance reaches their share of all genes"),
+    ("Jaccard", "genes that two lists share, over the genes that are in either"),
     ("interval", "range of values that the test samples leave plausible; it does not cover what "
      "another cohort or another training would change"),
     ("p value", "how often a difference at least this large would arise if two models were equally "

@@ -18,6 +18,7 @@ from exprlab.keys import (
     LABEL,
     METRICS_FILE,
     NETWORK_FILE,
+    ORACLE,
     PREDICTION,
     PROBABILITY,
     RECORD_FILE,
@@ -52,7 +53,10 @@ class RunInputs:
 
 @dataclass(frozen=True)
 class DatasetInputs:
-    """What the report needs of one data set; runs by model, then by split, in the given order."""
+    """What the report needs of one data set; runs by model, then by split, in the given order.
+
+    `oracle` is its evaluation by split; empty where the truth is not known.
+    """
 
     name: str
     checks: dict[str, Any]
@@ -60,6 +64,12 @@ class DatasetInputs:
     overview: dict[str, Any]
     split_tables: dict[str, Table]
     runs: dict[str, dict[str, RunInputs]]
+    oracle: dict[str, dict[str, Any]]
+
+    def evaluations(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return model -> split -> evaluation.json, the oracle last where there is one."""
+        found = {m: {s: run.evaluation for s, run in runs.items()} for m, runs in self.runs.items()}
+        return found | ({ORACLE: self.oracle} if self.oracle else {})
 
 
 @contextmanager
@@ -161,6 +171,11 @@ def read_dataset(
             s: read_table(folder / "splits" / f"{s}.tsv", (SAMPLE_ID, SPLIT)) for s in splits
         },
         runs={m: {s: _read_run(folder / m / s, m, s) for s in splits} for m in models},
+        oracle={
+            s: read_object(path, EVALUATION_KEYS)
+            for s in splits
+            if (path := folder / ORACLE / s / "evaluation.json").exists()
+        },
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exprlab.keys import LOSSES
+from exprlab.keys import LOSSES, ORACLE
 
 CANNOT_TELL = "cannot be told apart"
 Pair = Mapping[str, Any]
@@ -73,7 +73,7 @@ def key_sentence(dataset: str, result: Mapping[str, Any], confidence: float) -> 
     confidence
         Coverage of the intervals, e.g. 0.95.
     """
-    means = {m: entry["auroc"]["mean"] for m, entry in result["models"].items()}
+    means = {m: e["auroc"]["mean"] for m, e in result["models"].items() if m != ORACLE}
     known = {m: v for m, v in means.items() if v is not None and v == v}
     start = f"On {dataset}, "
     if not known:
@@ -86,6 +86,31 @@ def key_sentence(dataset: str, result: Mapping[str, Any], confidence: float) -> 
     pairs = oriented(result["pairs"], first, second, "auroc")
     scores = f"mean AUROC {number(known[first])} against {number(known[second])}"
     return start + f"{_compare(first, second, scores, pairs, confidence)} {chance}".rstrip()
+
+
+def truth_sentence(dataset: str, result: Mapping[str, Any]) -> str:
+    """Return how far the models are from the best possible classifier; nothing without truth."""
+    truth = result.get("truth")
+    if not truth:
+        return ""
+    best = result["models"][ORACLE]["auroc"]["mean"]
+    words = [
+        f"{model} is {number(entry['auroc_gap']['mean'])} below it and its probabilities cost "
+        f"{number(entry['excess_log_loss']['mean'])} nats a sample more than the true ones"
+        for model, entry in truth.items()
+    ]
+    shares = {m: s["auroc"] for m, s in result.get("share_of_gap_closed", {}).items()}
+    gaps = "".join(f" {_gap_words(m, s)}" for m, s in shares.items() if s is not None)
+    return (
+        f"On {dataset} the best possible mean AUROC, of the oracle that knows how the cohort was "
+        f"simulated, is {number(best)}: {'; '.join(words)}.{gaps}"
+    )
+
+
+def _gap_words(model: str, share: float) -> str:
+    if share <= 0:
+        return f"{model} is no nearer to it than the linear model: here the simple model wins."
+    return f"{model} closes {100 * share:.0f} % of the gap that the linear model leaves."
 
 
 def _compare(first: str, second: str, scores: str, pairs: Sequence[Pair], confidence: float) -> str:

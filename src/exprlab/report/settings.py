@@ -11,10 +11,11 @@ import yaml
 from exprlab.config.section import Section
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.config.steps import (
+    MODEL_KINDS,
+    AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
-    LogisticConfig,
-    MLPConfig,
+    GuardConfig,
     PreprocessConfig,
     SimulatedDataset,
     SplitConfig,
@@ -28,8 +29,10 @@ _SECTIONS: dict[str, type[Section]] = {
     "preprocess": PreprocessConfig,
     "trainer": TrainerConfig,
     "evaluation": EvaluationConfig,
+    "attribution": AttributionConfig,
+    "guard": GuardConfig,
 }
-_MODELS: dict[str, type[Section]] = {"mlp": MLPConfig, "logistic": LogisticConfig}
+_MODELS: dict[str, type[Section]] = MODEL_KINDS
 
 
 def settings_rows(
@@ -47,7 +50,7 @@ def settings_rows(
     for name in models:
         values = config.get("models", {}).get(name, {})
         rows += _rows(f"models.{name}", values, _MODELS.get(values.get("kind", "")))
-    for section in ("trainer", "evaluation"):
+    for section in ("trainer", "evaluation", "attribution"):
         rows += _rows(section, config.get(section, {}), _SECTIONS[section])
     return rows
 

@@ -12,15 +12,19 @@ from exprlab.keys import (
     FLAGS,
     LOSSES,
     METRICS,
+    ORACLE,
     PREDICTION,
     SPLIT,
     SPLITS,
+    TRUTH_METRICS,
     metric_title,
 )
 from exprlab.report.inputs import DatasetInputs, RunInputs
 from exprlab.report.sentences import number, p_text, verdict
 
 FIRST_ROWS = 10
+# Of which the share of the way from the linear baseline to the oracle is told.
+GAP_METRICS = ("auroc", "log_loss")
 
 
 def metric_names(models: Mapping[str, Any]) -> list[str]:
@@ -34,19 +38,40 @@ def mean_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for metric in metric_names(models):
         entries = [models[m][metric] for m in models]
-        means = [e["mean"] for e in entries if e["mean"] is not None]
+        # The oracle is out of competition.
+        competing = (models[m][metric]["mean"] for m in models if m != ORACLE)
+        means = [mean for mean in competing if mean is not None]
         differ = len(set(means)) > 1
         best = (min if metric in LOSSES else max)(means, default=None)
         cells = [
             {
                 "mean": e["mean"],
                 "sd": e.get("sd"),
-                "best": differ and e["mean"] == best,
+                "best": differ and e["mean"] == best and m != ORACLE,
             }
-            for e in entries
+            for m, e in zip(models, entries, strict=True)
         ]
         rows.append({"metric": metric, "title": metric_title(metric), "cells": cells})
     return rows
+
+
+def truth_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how far each model is from the oracle: a row of `truth_heads` for each."""
+    shares = result.get("share_of_gap_closed", {})
+    return [
+        {
+            "model": model,
+            "distances": [entry[metric] for metric in TRUTH_METRICS],
+            "shares": [shares.get(model, {}).get(metric) for metric in GAP_METRICS],
+        }
+        for model, entry in result.get("truth", {}).items()
+    ]
+
+
+def truth_heads() -> list[str]:
+    """Return the columns of the distance from the oracle."""
+    shares = [f"share of the gap closed, {metric_title(metric)}" for metric in GAP_METRICS]
+    return [*map(metric_title, TRUTH_METRICS), *shares]
 
 
 def split_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:

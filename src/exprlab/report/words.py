@@ -58,6 +58,14 @@ def model_words(values: Config) -> str:
             f"{count(len(values.get('strengths', [])), 'strength')}, chosen on the validation "
             "samples"
         )
+    if values.get("kind") == "boosting":
+        return (
+            "gradient-boosted trees, the tree baseline: at most "
+            f"{count(values.get('max_trees', 0), 'tree')} with up to {values.get('leaves')} "
+            "leaves each, on the "
+            f"{count(values.get('n_genes', 0), 'gene')} that vary most with others; their number "
+            "is chosen on the validation samples"
+        )
     if values.get("kind") == "mlp":
         return (
             f"multilayer perceptron with {layer_words(values)}, trained for at most "

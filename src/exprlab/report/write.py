@@ -11,9 +11,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from exprlab.files import atomic_path
-from exprlab.keys import CALIBRATED, CLASSES, ENVIRONMENT_PAGE, SPLITS, metric_title
+from exprlab.keys import CALIBRATED, CLASSES, ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, style
-from exprlab.report import captions, sentences, settings, tables, words
+from exprlab.report import captions, genes, sentences, settings, tables, words
 from exprlab.report.glossary import GLOSSARY
 from exprlab.report.inputs import (
     DatasetInputs,
@@ -40,6 +40,7 @@ def write_report(
     models: list[str],
     splits: list[str],
     comparison: Path,
+    rankings: Path,
     output: Path,
 ) -> None:
     """Write the report of an experiment.
@@ -57,6 +58,8 @@ def write_report(
         What to report, in this order.
     comparison
         comparison.json.
+    rankings
+        genes.json.
     output
         The HTML file.
 
@@ -66,15 +69,22 @@ def write_report(
         If a file is missing or is not as docs/files.md describes it; the message names it.
     """
     compared = read_comparison(Path(comparison), datasets, models)
+    ranked = genes.read_genes(Path(rankings), datasets)
     inputs = [read_dataset(Path(results), name, models, splits) for name in datasets]
     level = float(config.get("evaluation", {}).get("confidence", 0.95))
     shown = []
     for data in inputs:
         result = compared[data.name]
-        result["models"] = {m: result["models"][m] for m in models}
+        rows = [*models, *([ORACLE] if data.oracle else [])]
+        result["models"] = {m: result["models"][m] for m in rows}
         with reading(Path(comparison)):
             compared_part = _comparison_part(data, result, level)
-        shown.append({**_data_part(Path(results), data), **_run_part(data), **compared_part})
+        with reading(Path(rankings)):
+            gene_part = genes.genes_part(data.name, ranked[data.name])
+            figures = genes.gene_figures(data.name, ranked[data.name])
+            gene_part["gene_figures"] = [picture(*figure) for figure in figures]
+        parts = (_data_part(Path(results), data), _run_part(data), compared_part, gene_part)
+        shown.append({key: value for part in parts for key, value in part.items()})
     page = render(
         "report.html",
         title=str(config.get("experiment", {}).get("name", "exprlab")),
@@ -146,9 +156,7 @@ def _data_part(results: Path, data: DatasetInputs) -> dict[str, Any]:
 
 def _run_part(data: DatasetInputs) -> dict[str, Any]:
     """Return the figures of the runs, and the models' curves beside each other."""
-    evaluations = {
-        m: {s: run.evaluation for s, run in runs.items()} for m, runs in data.runs.items()
-    }
+    evaluations = data.evaluations()
     every = [run for runs in data.runs.values() for run in runs.values()]
     for run in every:
         with reading(run.folder / "evaluation.json"):
@@ -253,6 +261,10 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
         )
     return {
         "key": sentences.key_sentence(data.name, result, level),
+        "truth": sentences.truth_sentence(data.name, result),
+        "truth_heads": tables.truth_heads(),
+        "truth_rows": tables.truth_rows(result),
+        "order": order,
         "mean_rows": tables.mean_rows(models),
         "split_heads": [(m, list(models[m]["auroc"]["per_split"])) for m in order],
         "split_rows": tables.split_rows(models),

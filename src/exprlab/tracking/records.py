@@ -26,7 +26,7 @@ MODEL_FOLDER = "model"
 CARD_FILE = "model_card.md"
 COHORT_FILE = "cohort.checks.json"
 # Raised when publishing shows more than before, so that runs published earlier are done again.
-FORMAT = 2
+FORMAT = 3
 
 TRAINING_FILES = (
     keys.PARAMS_FILE, keys.RECORD_FILE, keys.METRICS_FILE, keys.NETWORK_FILE, keys.STATUS_FILE,
@@ -34,7 +34,9 @@ TRAINING_FILES = (
 )  # fmt: skip
 # What MLflow takes in no name of a metric.
 NO_METRIC_NAME = r"[^\w\-. :/]"
-LATER_FILES = (EVALUATION_FILE, PREDICTIONS_FILE, NEW_SAMPLES_FILE, CARD_FILE)
+LATER_FILES = (
+    EVALUATION_FILE, PREDICTIONS_FILE, NEW_SAMPLES_FILE, keys.ATTRIBUTION_FILE, CARD_FILE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,10 @@ def final_metrics(
         found[f"test/{metric}"] = parts["value"]
         found[f"test/{metric}_low"] = parts.get("low")
         found[f"test/{metric}_high"] = parts.get("high")
+    for metric, parts in evaluation.get("truth", {}).items():
+        found[f"truth/{metric}"] = parts["value"]
+        found[f"truth/{metric}_low"] = parts.get("low")
+        found[f"truth/{metric}_high"] = parts.get("high")
     for metric, parts in evaluation.get("uncalibrated", {}).items():
         found[f"test/uncalibrated_{metric}"] = parts["value"]
     # Of two classes the cells of the confusion matrix; of more, each class against the rest.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from exprlab.config.steps import LogisticConfig
 from exprlab.keys import VAL_AUROC, VAL_LOSS
 from exprlab.training.curves import CurveWriter
-from exprlab.training.fitted import Fitted
+from exprlab.training.fitted import Fitted, cpu_facts
 
 
 def fit_logistic(
@@ -79,14 +78,7 @@ def fit_logistic(
             "strength": strength,
             "stopped": f"the best of {len(model.strengths)} strengths on validation",
         },
-        hardware={
-            "accelerator": "cpu",
-            "device": "cpu",
-            "precision": "64-true",
-            "threads": int(os.environ.get("OMP_NUM_THREADS", "1")),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-            "cpus": os.cpu_count(),
-        },
+        hardware=cpu_facts(threads=int(os.environ.get("OMP_NUM_THREADS", "1"))),
     )
 
 

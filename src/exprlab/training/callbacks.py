@@ -57,7 +57,7 @@ class Curves(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Keep the loss on its device: reading it now would make a GPU wait."""
-        self._losses.append((trainer.global_step, outputs["loss"].detach(), len(batch[1])))
+        self._losses.append((trainer.global_step, outputs["fit"], len(batch[1])))
         self._times.append((trainer.global_step, time.time()))
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

@@ -25,6 +25,7 @@ from exprlab.training.checkpoints import (
     last_checkpoint,
 )
 from exprlab.training.datamodule import ExpressionData
+from exprlab.training.encoder import fit_encoder
 from exprlab.training.fitted import Fitted
 from exprlab.training.module import Classifier
 from exprlab.training.trainer import hardware, make_trainer, quieten
@@ -78,7 +79,9 @@ def fit_network(
     torch.set_num_threads(1 if model.batch_norm else threads)
     _refuse_lonely_batches(len(train), model, settings.devices)
     outputs = n_outputs(int(labels.max()) + 1)
-    network = _random_network(features.shape[1], outputs, model, seed)
+    encoder = fit_encoder(features, train, seed) if model.encoder != "none" else None
+    inputs = encoder.encode(features) if encoder else features
+    network = _random_network(inputs.shape[1], outputs, model, seed)
     last, best = folder / "last.ckpt", BestWeights(model)
     resumed_from = epochs_done(last)
     callbacks = [
@@ -90,17 +93,25 @@ def fit_network(
         last_checkpoint(folder, model),
     ]
     trainer = make_trainer(settings, model, resumed_from is not None, callbacks)
-    data = ExpressionData(features, labels, train, val, model.batch_size, seed)
+    data = ExpressionData(inputs, labels, train, val, model.batch_size, seed)
+    if encoder and trainer.is_global_zero:
+        components, genes = encoder.weight.shape
+        print(f"[{name}] {components} principal components of {genes:,} genes are the inputs")
     _announce(name, network, trainer, len(train), len(val), resumed_from)
     _fit(trainer, Classifier(network, model, outputs), data, last if resumed_from else None)
     # Whatever the precision of training was, the model that is kept is float32.
     best.restore(network.cpu().float().eval())
+    whole = encoder.fold(network) if encoder else network
     return Fitted(
         kind=model.kind,
-        architecture=network.architecture,
-        weights={k: v.detach().numpy() for k, v in network.state_dict().items()},
-        logits=_logits(network, data.features, model.batch_size),
-        summary=_summary(network, trainer, best, model),
+        architecture=whole.architecture,
+        weights={k: v.detach().numpy() for k, v in whole.state_dict().items()},
+        logits=_logits(whole, torch.from_numpy(features), model.batch_size),
+        summary={
+            **_summary(whole, trainer, best, model),
+            "n_trained": sum(p.numel() for p in network.parameters()),
+            "components": inputs.shape[1] if encoder else None,
+        },
         hardware={**hardware(trainer), "resumed_from_epoch": resumed_from},
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,3 +36,15 @@ class Fitted:
     logits: np.ndarray
     summary: dict[str, Any]
     hardware: dict[str, Any]
+
+
+def cpu_facts(threads: int) -> dict[str, Any]:
+    """Return what a baseline ran on."""
+    return {
+        "accelerator": "cpu",
+        "device": "cpu",
+        "precision": "64-true",
+        "threads": threads,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "cpus": os.cpu_count(),
+    }

@@ -49,10 +49,12 @@ class Classifier(pl.LightningModule):
         """Return logits."""
         return self.network(features)
 
-    def training_step(self, batch: Batch, _: int) -> torch.Tensor:
-        """Return the loss against the labels; Lightning backpropagates it."""
+    def training_step(self, batch: Batch, _: int) -> dict[str, torch.Tensor]:
+        """Return the loss against the labels, and with the penalty what is backpropagated."""
         features, labels = batch
-        return cross_entropy(self(features), labels)
+        fit = cross_entropy(self(features), labels)
+        first = self.network.get_submodule(self.network.first_layer_name)
+        return {"loss": fit + self.config.l1 * first.weight.abs().sum(), "fit": fit.detach()}
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Add a batch to the validation metrics."""
