@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "tracking": {"errors", "files", "inference", "keys", "provenance"},
     "plotting": {"evaluation", "files", "keys"},
-    "report": {"config", "errors", "files", "keys", "plotting", "provenance"},
+    "report": {"config", "errors", "evaluation", "files", "keys", "plotting", "provenance"},
     "cards": {"evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},

@@ -32,7 +32,7 @@ def world() -> dict[str, np.ndarray]:
     labels = np.arange(200) % 4
     features = rng.normal(size=(200, 40)).astype(np.float32)
     for k in range(4):
-        features[labels == k, 3 * k : 3 * k + 3] += 1.0
+        features[labels == k, 3 * k : 3 * k + 3] += 1.5
     rows = rng.permutation(200)
     return {"features": features, "labels": labels, "train": rows[:140], "val": rows[140:]}
 
@@ -96,8 +96,13 @@ def test_logits_come_back_from_their_table(classes: tuple[str, ...], tmp_path: P
 # Training.
 
 
-def test_network_learns_four_classes(world: dict[str, np.ndarray], tmp_path: Path) -> None:
-    model = MLPConfig(hidden=[16], max_epochs=30, batch_size=32, learning_rate=0.01)
+@pytest.mark.parametrize("encoder", ["principal_components", "none"])
+def test_network_learns_four_classes(
+    world: dict[str, np.ndarray], encoder: str, tmp_path: Path
+) -> None:
+    model = MLPConfig(
+        encoder=encoder, hidden=[16], max_epochs=30, batch_size=32, learning_rate=0.01
+    )
     settings = TrainerConfig(accelerator="cpu")
     fitted = fit_network(**world, model=model, settings=settings, seed=5, folder=tmp_path)
     assert fitted.logits.shape == (200, 4)

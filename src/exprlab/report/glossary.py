@@ -35,3 +35,10 @@ GLOSSARY = (
     ("calibrated probability", "probability after temperature scaling, which makes it agree with "
      "observed frequencies"),
 )  # fmt: skip
+MORE_CLASSES = (
+    ("class against the rest", "with more than two classes each takes its turn as the one to be "
+     "found, and all others together are told from it, as benign samples are from malignant ones; "
+     "AUROC, AUPRC, sensitivity, specificity and F1 are the means over classes"),
+    ("predicted class", "with more than two classes, the one with the largest calibrated "
+     "probability; the expected calibration error is that of this probability"),
+)  # fmt: skip
