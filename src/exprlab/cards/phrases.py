@@ -26,15 +26,17 @@ def architecture_words(network: Mapping[str, Any]) -> str:
     """Return what lies between a model's inputs and its output."""
     architecture = network["architecture"]
     inputs = count(architecture["n_inputs"], "gene")
+    outputs = len(told_apart(network["classes"]))
     between = ""
     if "hidden" in architecture:
         between = f"{layer_words(architecture)}, "
     elif "n_trees" in architecture:
         between = (
-            f"{count(architecture['n_trees'], 'tree')} with up to {architecture['leaves']} leaves "
+            f"{count(architecture['n_trees'] * outputs, 'tree')} with up to "
+            f"{architecture['leaves']} leaves "
             f"each over {architecture['n_genes']:,} of these genes, "
         )
-    return f"{inputs} in, {between}{count(len(told_apart(network['classes'])), 'logit')} out"
+    return f"{inputs} in, {between}{count(outputs, 'logit')} out"
 
 
 def regularisation_words(settings: Mapping[str, Any]) -> list[str]:

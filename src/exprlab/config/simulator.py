@@ -173,7 +173,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "subtypes": Scenario(
         "Benign tissue and three tumour subtypes; half of the signal is gated by the lineage.",
-        "For `exprlab simulate` and `exprlab oracle`; the models learn two classes so far.",
+        "SUBTYPES_TEXT",
         {
             "n_classes": 4,
             "malignant_fraction": 0.6,

@@ -100,7 +100,8 @@ def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
     axes.grid(axis="x", visible=False)
     axes.set_xlabel("batch")
     handles = [_class_patch(name, labels, (label == name).sum()) for name in labels]
-    result.legend(handles=handles, loc="outside upper center", ncols=min(4, len(labels)))
+    columns = style.legend_columns([h.get_label() for h in handles], result.get_figwidth())
+    result.legend(handles=handles, loc="outside upper center", ncols=columns)
     return result, axes
 
 

@@ -256,6 +256,7 @@ def scores_figure(evaluation: Evaluation) -> Figure:
         result.legend(*handles, loc="outside upper center", ncols=3)
     else:
         for (axes,) in found:
+            axes.set_ylim(top=1.4 * axes.get_ylim()[1])  # room for the legend
             axes.legend(loc="upper center")
     return result
 

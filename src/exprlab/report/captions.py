@@ -97,7 +97,8 @@ def training(run: RunInputs) -> str:
     if not len(kept):
         return f"Validation loss ended at {number(val[-1])}.{reason}"
     trees = run.network.get("kind") == "boosting"
-    what = f"The first {best} trees were" if trees else f"Epoch {best} was"
+    of_each = " of each class" if len(run.classes) > 2 else ""
+    what = f"The first {best} trees{of_each} were" if trees else f"Epoch {best} was"
     earlier = "fewer trees are" if trees else "an earlier epoch is"
     text = f"{what} kept (validation loss {number(kept[0])}).{reason}"
     rise = val[-1] - kept[0]

@@ -81,7 +81,11 @@ def class_rows(data: DatasetInputs) -> list[dict[str, Any]]:
     for label in data.classes:
         for model, runs in data.evaluations().items():
             found = [evaluation["by_class"][label] for evaluation in runs.values()]
-            means = {metric_title(m): sum(f[m] for f in found) / len(found) for m in found[0]}
+            means = {
+                metric_title(m): sum(f[m] for f in found) / len(found)
+                for m in METRICS
+                if m in found[0]
+            }
             rows.append({"label": label, "model": model, "means": means})
     return rows
 
