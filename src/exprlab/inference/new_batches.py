@@ -46,12 +46,13 @@ def settle(model: Model, features: np.ndarray) -> NewBatch:
     """
     shifts = model.preprocessor.batches
     logits = model.logit_function()
+    place = [model.classes.index(name) for name in shifts.classes]
     mean = features.mean(axis=0, dtype=np.float64)
     fraction, prior = shifts.fraction, shifts.fraction
     for _ in range(MAX_ROUNDS):
         shift = shifts.shift_of(mean, fraction, len(features))
         calibrated = calibrate(logits(features - shift), model.temperature)
-        probability = np.clip(by_class(calibrated), 1e-9, None)
+        probability = np.clip(by_class(calibrated).take(place, axis=1), 1e-9, None)
         weighted = probability * (fraction / prior)
         weighted /= weighted.sum(axis=1, keepdims=True)
         before, n_classes = fraction, len(prior)
