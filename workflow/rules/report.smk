@@ -12,6 +12,7 @@ rule write_report:
             dataset=DATASETS,
             cohort=["cohort", "new_samples"],
         ),
+        expand("results/{dataset}/data/new_samples.evaluation.json", dataset=DATASETS),
         expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
         oracle_files("evaluation.json"),
         comparison="results/report/comparison.json",

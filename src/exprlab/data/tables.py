@@ -38,14 +38,20 @@ def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
         frame.to_parquet(temporary, index=False)
 
 
-def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
-    """Read the oracle's log odds of the recorded label, laid out as `write_logits` does."""
+def read_posterior(path: Path) -> pd.DataFrame:
+    """Read the oracle's probabilities, a column per class after each prefix, by sample id."""
     from anndata.io import read_elem
     from h5py import File
 
     with File(path) as file:
-        posterior: pd.DataFrame = read_elem(file["obs"])
-    positive = posterior.filter(regex=f"^{ORACLE_RECORDED}").loc[table.sample_ids].iloc[:, -1]
+        return read_elem(file["obs"])
+
+
+def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
+    """Read the oracle's log odds of the recorded label, laid out as `write_logits` does."""
+    positive = (
+        read_posterior(path).filter(regex=f"^{ORACLE_RECORDED}").loc[table.sample_ids].iloc[:, -1]
+    )
     p = np.clip(positive.to_numpy(), CERTAIN, 1 - CERTAIN)
     columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
     return pd.DataFrame({**columns, LOGIT: np.log(p) - np.log1p(-p)})

@@ -32,6 +32,7 @@ OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_
 # Classes, patients and batches are counted only if the sample table has such a column.
 CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = ("n_test", "threshold", "confidence", "metrics", "confusion", "curves")
+NEW_EVALUATION_KEYS = ("n_samples", "n_per_class", "confidence", "models")
 NEW_SAMPLE_COLUMNS = (SAMPLE_ID, PROBABILITY, CALIBRATED, PREDICTION, FLAGS)
 
 
@@ -61,6 +62,7 @@ class DatasetInputs:
     name: str
     checks: dict[str, Any]
     new_checks: dict[str, Any]
+    new_evaluation: dict[str, Any]
     overview: dict[str, Any]
     split_tables: dict[str, Table]
     runs: dict[str, dict[str, RunInputs]]
@@ -166,6 +168,9 @@ def read_dataset(
         name=name,
         checks=read_object(folder / "data" / "cohort.checks.json", CHECK_KEYS),
         new_checks=read_object(folder / "data" / "new_samples.checks.json", CHECK_KEYS),
+        new_evaluation=read_object(
+            folder / "data" / "new_samples.evaluation.json", NEW_EVALUATION_KEYS
+        ),
         overview=overview,
         split_tables={
             s: read_table(folder / "splits" / f"{s}.tsv", (SAMPLE_ID, SPLIT)) for s in splits
