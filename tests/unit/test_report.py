@@ -164,6 +164,8 @@ def fabricate(
             sides = [("train", "val", "test")[min(2, i % 5 // 2)] for i in range(n)]
             write_tsv(folder / f"splits/{split}.tsv", ["sample_id", "split"],
                       list(zip(overview["sample_id"], sides, strict=True)))  # fmt: skip
+            write(folder / f"guard/{split}.json", {"n_permutations": 20, "confidence": 0.999,
+                  "mean": 0.504, "low": 0.471, "high": 0.537, "leaks": False})  # fmt: skip
             for model in MODELS:
                 evaluation = fabricate_evaluation(rng, 2.0 if model == "mlp" else 1.3, n)
                 fabricate_run(folder / model / split, model, evaluation, rng)
@@ -334,6 +336,11 @@ def test_numbers_are_those_of_the_json(results: Path, text: str) -> None:
         assert float(shown[str(value)].replace("−", "-")) == pytest.approx(value, abs=5e-4)
 
 
+def test_guard_against_leakage_is_told(text: str) -> None:
+    told = "; ".join(f"{split}: 0.504 (0.471 to 0.537)" for split in SPLITS)
+    assert f"AUROC with 99.9 % interval {told}." in text
+
+
 def test_new_cohort_is_judged_beside_the_test_samples(results: Path, text: str) -> None:
     path = results / "tumours/data/new_samples.evaluation.json"
     judged = json.loads(path.read_text())
@@ -382,6 +389,7 @@ def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:
         ("tumours/data/overview.json", "[]"),
         ("tumours/data/cohort.checks.json", "{}"),
         ("tumours/data/new_samples.evaluation.json", '{"models": {}}'),
+        ("tumours/guard/seed-1.json", '{"mean": 0.5}'),
         ("tumours/splits/seed-1.tsv", "sample_id\tsplit\nS1\n"),
         ("tumours/mlp/seed-0/evaluation.json", None),
         ("tumours/mlp/seed-0/evaluation.json", '{"metrics": 3}'),

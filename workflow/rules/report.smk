@@ -14,6 +14,7 @@ rule write_report:
         ),
         expand("results/{dataset}/data/new_samples.evaluation.json", dataset=DATASETS),
         expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        expand("results/{dataset}/guard/{split}.json", dataset=DATASETS, split=SPLITS),
         oracle_files("evaluation.json"),
         comparison="results/report/comparison.json",
         genes="results/report/genes.json",

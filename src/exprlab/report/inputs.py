@@ -32,6 +32,7 @@ OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_
 # Classes, patients and batches are counted only if the sample table has such a column.
 CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = ("n_test", "threshold", "confidence", "metrics", "confusion", "curves")
+GUARD_KEYS = ("n_permutations", "confidence", "mean", "low", "high")
 NEW_EVALUATION_KEYS = ("n_samples", "n_per_class", "confidence", "models")
 NEW_SAMPLE_COLUMNS = (SAMPLE_ID, PROBABILITY, CALIBRATED, PREDICTION, FLAGS)
 
@@ -65,6 +66,7 @@ class DatasetInputs:
     new_evaluation: dict[str, Any]
     overview: dict[str, Any]
     split_tables: dict[str, Table]
+    guards: dict[str, dict[str, Any]]
     runs: dict[str, dict[str, RunInputs]]
     oracle: dict[str, dict[str, Any]]
 
@@ -175,6 +177,7 @@ def read_dataset(
         split_tables={
             s: read_table(folder / "splits" / f"{s}.tsv", (SAMPLE_ID, SPLIT)) for s in splits
         },
+        guards={s: read_object(folder / "guard" / f"{s}.json", GUARD_KEYS) for s in splits},
         runs={m: {s: _read_run(folder / m / s, m, s) for s in splits} for m in models},
         oracle={
             s: read_object(path, EVALUATION_KEYS)

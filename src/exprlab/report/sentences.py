@@ -107,6 +107,26 @@ def truth_sentence(dataset: str, result: Mapping[str, Any]) -> str:
     )
 
 
+def guard_sentence(guards: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what the guard against leakage found; it stops the workflow where there is a leak.
+
+    Parameters
+    ----------
+    guards
+        Split -> guard/{split}.json.
+    """
+    found = "; ".join(
+        f"{split}: {number(g['mean'])} ({number(g['low'])} to {number(g['high'])})"
+        for split, g in guards.items()
+    )
+    first = next(iter(guards.values()))
+    return (
+        f"Labels that were permuted {first['n_permutations']} times could not be predicted, so "
+        f"nothing of the test samples has leaked into training: AUROC with "
+        f"{100 * first['confidence']:g} % interval {found}."
+    )
+
+
 def new_cohort_sentence(
     evaluations: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Any]
 ) -> str:

@@ -264,6 +264,7 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
     return {
         "key": sentences.key_sentence(data.name, result, level),
         "truth": sentences.truth_sentence(data.name, result),
+        "guard": sentences.guard_sentence(data.guards),
         "truth_heads": tables.truth_heads(),
         "truth_rows": tables.truth_rows(result),
         "order": order,
