@@ -158,14 +158,22 @@ def fabricate(
         write(folder / "data/cohort.checks.json", checks)
         new = {"n_samples": 60, "n_genes": 900, "warnings": [f"Batch '{HOSTILE}' is new."]}
         write(folder / "data/new_samples.checks.json", new)
+        judged = {}
         compared[dataset] = {"models": {m: {} for m in MODELS}, "pairs": []}
         for split in SPLITS:
             sides = [("train", "val", "test")[min(2, i % 5 // 2)] for i in range(n)]
             write_tsv(folder / f"splits/{split}.tsv", ["sample_id", "split"],
                       list(zip(overview["sample_id"], sides, strict=True)))  # fmt: skip
+            write(folder / f"guard/{split}.json", {"n_permutations": 20, "confidence": 0.999,
+                  "mean": 0.504, "low": 0.471, "high": 0.537, "leaks": False})  # fmt: skip
             for model in MODELS:
                 evaluation = fabricate_evaluation(rng, 2.0 if model == "mlp" else 1.3, n)
                 fabricate_run(folder / model / split, model, evaluation, rng)
+                lower = {
+                    name: {key: value - 0.1 for key, value in metric.items()}
+                    for name, metric in evaluation["metrics"].items()
+                }
+                judged.setdefault(model, {})[split] = {"n_predicted": 60, "metrics": lower}
                 for m, value in evaluation["metrics"].items():
                     entry = compared[dataset]["models"][model].setdefault(m, {"per_split": {}})
                     entry["per_split"][split] = value
@@ -175,6 +183,9 @@ def fabricate(
                  "test": test}
                 for metric, test in (("auroc", "delong"), ("log_loss", "paired_bootstrap"))
             ]  # fmt: skip
+        write(folder / "data/new_samples.evaluation.json",
+              {"n_samples": 60, "n_per_class": {"benign": 30, "malignant": 30},
+               "confidence": 0.95, "models": judged})  # fmt: skip
         for entry in (e for m in compared[dataset]["models"].values() for e in m.values()):
             values = [v["value"] for v in entry["per_split"].values()]
             entry |= {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}
@@ -325,6 +336,24 @@ def test_numbers_are_those_of_the_json(results: Path, text: str) -> None:
         assert float(shown[str(value)].replace("−", "-")) == pytest.approx(value, abs=5e-4)
 
 
+def test_guard_against_leakage_is_told(text: str) -> None:
+    told = "; ".join(f"{split}: 0.504 (0.471 to 0.537)" for split in SPLITS)
+    assert f"AUROC with 99.9 % interval {told}." in text
+
+
+def test_new_cohort_is_judged_beside_the_test_samples(results: Path, text: str) -> None:
+    path = results / "tumours/data/new_samples.evaluation.json"
+    judged = json.loads(path.read_text())
+    for model in MODELS:
+        values = [split["metrics"]["auroc"]["value"] for split in judged["models"][model].values()]
+        assert f"{model} has a mean AUROC of {np.mean(values):.3f} on the new cohort" in text
+    assert f"(a loss in {len(SPLITS)} of {len(SPLITS)} splits)" in text
+    write(path, {**judged, "models": {}})
+    without = report(results)
+    write(path, judged)
+    assert "on the new cohort and had" not in without
+
+
 def test_same_files_give_the_same_bytes(results: Path, text: str) -> None:
     assert report(results) == text
 
@@ -359,6 +388,8 @@ def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:
         ("report/genes.json", None),
         ("tumours/data/overview.json", "[]"),
         ("tumours/data/cohort.checks.json", "{}"),
+        ("tumours/data/new_samples.evaluation.json", '{"models": {}}'),
+        ("tumours/guard/seed-1.json", '{"mean": 0.5}'),
         ("tumours/splits/seed-1.tsv", "sample_id\tsplit\nS1\n"),
         ("tumours/mlp/seed-0/evaluation.json", None),
         ("tumours/mlp/seed-0/evaluation.json", '{"metrics": 3}'),

@@ -31,6 +31,7 @@ COMMANDS = {
     "plot_data": "plot-data", "split_samples": "split", "preprocess_counts": "preprocess",
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
     "evaluate_model": "evaluate", "evaluate_oracle": "evaluate-oracle",
+    "evaluate_new_samples": "evaluate-new-samples",
     "plot_run": "plot-run", "predict_samples": "predict",
     "guard_leakage": "guard",
     "explain_model": "explain", "test_genes": "test-genes", "compare_genes": "compare-genes",

@@ -68,6 +68,7 @@ def test_published_model_predicts_raw_counts(finished: Workflow) -> None:
     model = mlflow.pyfunc.load_model(f"models:/{output.model_id}")
     new = read_h5ad(finished.folder / "results/tumours/data/new_samples.h5ad")
     frame = pd.DataFrame(new.layers["counts"], index=new.obs_names, columns=new.var_names)
+    frame["batch"] = new.obs["batch"]
     predicted = model.predict(frame)
     table = pd.read_csv(
         finished.folder / "results/tumours/mlp/seed-0/new_samples.tsv", sep="\t", index_col=0

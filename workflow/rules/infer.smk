@@ -1,4 +1,4 @@
-# A trained model meets samples that it has never seen; no label is needed.
+# A trained model meets samples that it has never seen; to predict them needs no label.
 
 
 rule predict_samples:
@@ -23,3 +23,37 @@ rule predict_samples:
     shell:
         "python -m exprlab predict --model {input.model} --counts {input.counts}"
         " --output {output} > {log} 2>&1"
+
+
+# Labels of new samples are read here for the first time, and for nothing else.
+rule evaluate_new_samples:
+    input:
+        counts="results/{dataset}/data/new_samples.h5ad",
+        oracle="results/{dataset}/data/new_samples.oracle.h5ad",
+        predictions=expand(
+            "results/{{dataset}}/{model}/{split}/new_samples.tsv",
+            model=MODELS,
+            split=SPLITS,
+        ),
+        models=expand(
+            "results/{{dataset}}/{model}/{split}/model", model=MODELS, split=SPLITS
+        ),
+    output:
+        "results/{dataset}/data/new_samples.evaluation.json",
+    log:
+        "results/logs/evaluate_new_samples/{dataset}.log",
+    benchmark:
+        "results/benchmarks/evaluate_new_samples/{dataset}.tsv"
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        runs=lambda wildcards, input: [os.path.dirname(p) for p in input.predictions],
+        settings=as_json(CONFIG.evaluation),
+        code=code_digest("evaluate_new_samples"),
+    shell:
+        "python -m exprlab evaluate-new-samples --counts {input.counts} --oracle {input.oracle}"
+        " --runs {params.runs} --output {output} --params {params.settings:q} > {log} 2>&1"

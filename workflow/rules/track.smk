@@ -13,6 +13,7 @@ rule write_manifest:
             what=["h5ad", "truth.h5ad", "oracle.h5ad", "checks.json"],
         ),
         expand("results/{dataset}/data/overview.json", dataset=DATASETS),
+        expand("results/{dataset}/data/new_samples.evaluation.json", dataset=DATASETS),
         expand(
             "results/{dataset}/data/figures/{figure}.png",
             dataset=DATASETS,

@@ -26,6 +26,7 @@ KINDS = (
     Kind("data/*.truth.h5ad", HDF5, "The simulator's truth about a cohort", kept=False),
     Kind("data/*.oracle.h5ad", HDF5, "The best possible classifier's verdict", kept=False),
     Kind("data/*.h5ad", HDF5, "Counts and sample table of a cohort (AnnData)", kept=False),
+    Kind("data/*.evaluation.json", JSON, "How the models do on the labels of the new cohort"),
     Kind("data/*.checks.json", JSON, "What the checks of a cohort found: sizes and warnings"),
     Kind("data/overview.json", JSON, "Library sizes, zeros and principal components per sample"),
     Kind("data/figures/*.png", PNG, "A first look at the data"),

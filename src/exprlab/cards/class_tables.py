@@ -5,7 +5,7 @@ from __future__ import annotations
 from exprlab.cards.facts import RunFacts
 from exprlab.cards.markdown import escape, table
 from exprlab.evaluation.layout import table_of
-from exprlab.keys import metric_title
+from exprlab.keys import METRICS, metric_title
 from exprlab.report.sentences import number
 
 
@@ -23,7 +23,7 @@ def class_tables(facts: RunFacts) -> list[str]:
     each = facts.evaluation.get("by_class")
     if each is None:
         return lines
-    metrics = list(each[facts.classes[0]])
+    metrics = [metric for metric in METRICS if metric in each[facts.classes[0]]]
     rows = [
         [escape(name), *(number(each[name][metric]) for metric in metrics)]
         for name in facts.classes

@@ -19,7 +19,7 @@ from exprlab.cards.facts import RunFacts
 from exprlab.cards.markdown import bullets, code, escape, table
 from exprlab.files import atomic_path
 from exprlab.keys import ENVIRONMENT_FILE, METRICS, STATUS_FILE, metric_title
-from exprlab.report.glossary import GLOSSARY
+from exprlab.report.glossary import glossary
 from exprlab.report.sentences import count, listing, number
 from exprlab.report.words import model_words
 
@@ -177,7 +177,7 @@ def _factors(facts: RunFacts) -> list[str]:
 
 
 def _metrics(facts: RunFacts) -> list[str]:
-    meanings = dict(GLOSSARY)
+    meanings = dict(glossary([len(facts.classes)]))
     names = [metric_title(name).removesuffix(" (nats)") for name, _ in _known_metrics(facts)]
     found = facts.evaluation
     return [

@@ -75,12 +75,13 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
 def encoding_words(settings: Mapping[str, Any]) -> str:
     """Return how counts become inputs."""
     depth = SIZE_FACTORS.get(settings["size_factors"], settings["size_factors"])
+    batches = "; the shift of a named batch is removed" * (settings["batch_correction"] == "centre")
     return (
         f"genes with at least {count(settings['min_count'], 'read')} in at least "
         f"{100 * settings['min_fraction']:g} % of the training samples are kept; counts are "
         f"brought to equal sequencing depth by {depth}, given as log(1 + counts per million), "
         "centred and scaled to standard deviation 1 per gene, and limited to "
-        f"± {settings['clip']:g} standard deviations"
+        f"± {settings['clip']:g} standard deviations{batches}"
     )
 
 

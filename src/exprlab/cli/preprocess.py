@@ -37,3 +37,9 @@ def run(args: argparse.Namespace) -> None:
     write_json(args.preprocessor, values)
     write_arrays(args.arrays, arrays)
     print(f"{len(fitted.features):,} of {counts.shape[1]:,} genes kept")
+    batches = fitted.batches
+    if batches.names:
+        print(
+            f"shifts of {len(batches.names)} batches removed; variance of a shift over that of "
+            f"noise: {batches.ratio:.3g}"
+        )

@@ -38,14 +38,19 @@ def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
         _logit_table(table, logits.astype(np.float64)).to_parquet(temporary, index=False)
 
 
-def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
-    """Read the oracle's logits of the recorded label, laid out as `write_logits` does."""
+def read_posterior(path: Path) -> pd.DataFrame:
+    """Read the oracle's probabilities, a column per class after each prefix, by sample id."""
     from anndata.io import read_elem
     from h5py import File
 
     with File(path) as file:
-        posterior: pd.DataFrame = read_elem(file["obs"])
-    each = posterior.loc[table.sample_ids, [ORACLE_RECORDED + name for name in table.classes]]
+        return read_elem(file["obs"])
+
+
+def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
+    """Read the oracle's logits of the recorded label, laid out as `write_logits` does."""
+    columns = [ORACLE_RECORDED + name for name in table.classes]
+    each = read_posterior(path).loc[table.sample_ids, columns]
     p = np.clip(each.to_numpy(), CERTAIN, 1 - CERTAIN)
     logits = np.log(p) if len(table.classes) > 2 else np.log(p[:, 1]) - np.log1p(-p[:, 1])
     return _logit_table(table, logits)

@@ -27,10 +27,12 @@ def settle(model: Model, features: np.ndarray) -> NewBatch:
     """Estimate the shift of a new batch together with its share of each class.
 
     The mean of a batch differs from that of the training samples because of its shift and because
-    other shares of its samples are of each class. Expectation-maximisation tells them apart: with
-    the present shift and shares, the model gives each sample's probabilities; their mean gives the
-    shares [1]_, and these the shift. One sample of each class is added as in training, so that a
-    few samples do not make a class vanish.
+    other shares of its samples are of each class. The model tells them apart: with the present
+    shift, its mean probability of a class is the class' share, from which follows the next shift,
+    until the shares stay. Mean probabilities of a model that is unsure stay near the shares in
+    training. The estimate is then close to centring, which is what keeps it from running away
+    along the direction in which classes differ, as the likelihood's maximum [1]_ does for a linear
+    model. One sample of each class as in training is added, for batches of a few samples.
 
     Parameters
     ----------
@@ -48,15 +50,13 @@ def settle(model: Model, features: np.ndarray) -> NewBatch:
     logits = model.logit_function()
     place = [model.classes.index(name) for name in shifts.classes]
     mean = features.mean(axis=0, dtype=np.float64)
-    fraction, prior = shifts.fraction, shifts.fraction
+    fraction, n_classes = shifts.fraction, len(shifts.fraction)
     for _ in range(MAX_ROUNDS):
         shift = shifts.shift_of(mean, fraction, len(features))
         calibrated = calibrate(logits(features - shift), model.temperature)
-        probability = np.clip(by_class(calibrated).take(place, axis=1), 1e-9, None)
-        weighted = probability * (fraction / prior)
-        weighted /= weighted.sum(axis=1, keepdims=True)
-        before, n_classes = fraction, len(prior)
-        fraction = (weighted.sum(axis=0) + n_classes * prior) / (len(features) + n_classes)
+        total = by_class(calibrated).take(place, axis=1).sum(axis=0)
+        before = fraction
+        fraction = (total + n_classes * shifts.fraction) / (len(features) + n_classes)
         if np.abs(fraction - before).max() < 1e-4:
             break
     return NewBatch(shifts.shift_of(mean, fraction, len(features)), len(features), fraction)

@@ -36,6 +36,8 @@ CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = (
     "n_test", "n_per_class", "threshold", "confidence", "metrics", "confusion", "curves",
 )  # fmt: skip
+GUARD_KEYS = ("n_permutations", "confidence", "mean", "low", "high")
+NEW_EVALUATION_KEYS = ("n_samples", "n_per_class", "confidence", "models")
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ class DatasetInputs:
     name: str
     checks: dict[str, Any]
     new_checks: dict[str, Any]
+    new_evaluation: dict[str, Any]
     overview: dict[str, Any]
     split_tables: dict[str, Table]
+    guards: dict[str, dict[str, Any]]
     runs: dict[str, dict[str, RunInputs]]
     oracle: dict[str, dict[str, Any]]
 
@@ -188,10 +192,14 @@ def read_dataset(
         name=name,
         checks=read_object(folder / "data" / "cohort.checks.json", CHECK_KEYS),
         new_checks=read_object(folder / "data" / "new_samples.checks.json", CHECK_KEYS),
+        new_evaluation=read_object(
+            folder / "data" / "new_samples.evaluation.json", NEW_EVALUATION_KEYS
+        ),
         overview=overview,
         split_tables={
             s: read_table(folder / "splits" / f"{s}.tsv", (SAMPLE_ID, SPLIT)) for s in splits
         },
+        guards={s: read_object(folder / "guard" / f"{s}.json", GUARD_KEYS) for s in splits},
         runs={m: {s: _read_run(folder / m / s, m, s) for s in splits} for m in models},
         oracle={
             s: read_object(path, EVALUATION_KEYS)

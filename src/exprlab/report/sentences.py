@@ -107,6 +107,59 @@ def truth_sentence(dataset: str, result: Mapping[str, Any]) -> str:
     )
 
 
+def guard_sentence(guards: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what the guard against leakage found; it stops the workflow where there is a leak.
+
+    Parameters
+    ----------
+    guards
+        Split -> guard/{split}.json.
+    """
+    found = "; ".join(
+        f"{split}: {number(g['mean'])} ({number(g['low'])} to {number(g['high'])})"
+        for split, g in guards.items()
+    )
+    first = next(iter(guards.values()))
+    return (
+        f"Labels that were permuted {first['n_permutations']} times could not be predicted, so "
+        f"nothing of the test samples has leaked into training: AUROC with "
+        f"{100 * first['confidence']:g} % interval {found}."
+    )
+
+
+def new_cohort_sentence(
+    evaluations: Mapping[str, Mapping[str, Any]], judged: Mapping[str, Any]
+) -> str:
+    """Return how much each model has lost between the test samples and the new cohort.
+
+    Parameters
+    ----------
+    evaluations
+        Model -> split -> evaluation.json, on the test samples.
+    judged
+        new_samples.evaluation.json.
+    """
+    words = []
+    for model, splits in judged["models"].items():
+        tests = [evaluations[model][s]["metrics"]["auroc"]["value"] for s in splits
+                 if s in evaluations.get(model, {})]  # fmt: skip
+        if model == ORACLE or not tests:
+            continue
+        news = [found["metrics"]["auroc"] for found in splits.values()]
+        lost = sum(new["high"] < test for new, test in zip(news, tests, strict=True))
+        scores = (
+            f"{model} has a mean AUROC of {number(_mean([new['value'] for new in news]))} on the "
+            f"new cohort and had {number(_mean(tests))} on the test samples"
+        )
+        verdict = "within the interval" if not lost else f"a loss in {lost} of {len(news)} splits"
+        words.append(f"{scores} ({verdict})")
+    return "; ".join(words) + "." if words else ""
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
 def _gap_words(model: str, share: float) -> str:
     if share <= 0:
         return f"{model} is no nearer to it than the linear model: here the simple model wins."

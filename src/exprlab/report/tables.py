@@ -24,6 +24,8 @@ from exprlab.report.sentences import number, p_text, verdict
 FIRST_ROWS = 10
 # Of which the share of the way from the linear baseline to the oracle is told.
 GAP_METRICS = ("auroc", "log_loss")
+# What is told of the new cohort: the order of samples, the calls, the probabilities.
+NEW_METRICS = ("auroc", "accuracy", "log_loss", "ece")
 
 
 def metric_names(models: Mapping[str, Any]) -> list[str]:
@@ -162,6 +164,21 @@ def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
             words = "; ".join(f"{flag} ({n})" for flag, n in sorted(flags.items()))
             counts = [found[name] for name in data.classes]
             rows.append({"model": model, "split": split, "counts": counts, "flags": words})
+    return rows
+
+
+def new_metric_rows(data: DatasetInputs) -> list[dict[str, Any]]:
+    """Return what each run and the oracle reach on the new cohort, and had reached on the test."""
+    evaluations = data.evaluations()
+    rows = []
+    for model, splits in data.new_evaluation["models"].items():
+        for split, found in splits.items():
+            test = evaluations.get(model, {}).get(split, {}).get("metrics", {})
+            cells = [
+                {"new": found["metrics"][metric], "test": test.get(metric, {}).get("value")}
+                for metric in NEW_METRICS
+            ]
+            rows.append({"model": model, "split": split, "cells": cells})
     return rows
 
 

@@ -15,7 +15,7 @@ from exprlab.files import atomic_path
 from exprlab.keys import ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, style
 from exprlab.report import captions, genes, sentences, settings, tables, words
-from exprlab.report.glossary import GLOSSARY, MORE_CLASSES
+from exprlab.report.glossary import glossary
 from exprlab.report.inputs import (
     DatasetInputs,
     RunInputs,
@@ -100,7 +100,7 @@ def write_report(
         code=tables.code_rows(inputs),
         environment_page=ENVIRONMENT_PAGE,
         example_run=f"{datasets[0]}/{models[0]}/{splits[0]}",
-        glossary=GLOSSARY + (MORE_CLASSES if any(len(d.classes) > 2 for d in inputs) else ()),
+        glossary=glossary([len(data.classes) for data in inputs]),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -191,6 +191,9 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
         "curves": curves,
         "confusion": _by_split(every, "confusion"),
         "new_rows": tables.new_cohort_rows(data),
+        "new_heads": [metric_title(metric) for metric in tables.NEW_METRICS],
+        "new_metrics": tables.new_metric_rows(data),
+        "new_sentence": sentences.new_cohort_sentence(data.evaluations(), data.new_evaluation),
         "new_header": header,
         "new_first": rows,
         "new_example": f"{first.model}, {first.split}",
@@ -258,6 +261,7 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
     return {
         "key": sentences.key_sentence(data.name, result, level),
         "truth": sentences.truth_sentence(data.name, result),
+        "guard": sentences.guard_sentence(data.guards),
         "truth_heads": tables.truth_heads(),
         "truth_rows": tables.truth_rows(result),
         "order": order,

@@ -1,0 +1,67 @@
+"""The new cohort judged on its labels, against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+from exprlab.config.steps import EvaluationConfig
+from exprlab.evaluation.new_cohort import judge_new_cohort
+
+SETTINGS = EvaluationConfig(bootstrap=100)
+
+
+@pytest.fixture
+def cohort() -> tuple[pd.Series, pd.DataFrame]:
+    """Labels, some of them missing, and predictions in another order, one of them missing."""
+    rng = np.random.default_rng(0)
+    ids = [f"s{i}" for i in range(80)]
+    positive = rng.random(80) < 0.4
+    probability = np.clip(0.35 * positive + rng.uniform(0.05, 0.6, 80), 0.01, 0.99)
+    label = pd.Series(np.where(positive, "malignant", "benign"), index=ids, dtype=object)
+    label.iloc[[3, 7]] = np.nan
+    table = pd.DataFrame({"calibrated_probability": probability}, index=ids)
+    table.iloc[11] = np.nan
+    return label, table.sample(frac=1, random_state=1)
+
+
+def test_metrics_are_those_of_scikit_learn(cohort: tuple[pd.Series, pd.DataFrame]) -> None:
+    label, table = cohort
+    found = judge_new_cohort(label, {"mlp": {"seed-0": table}}, {"mlp": {"seed-0": 0.4}},
+                             None, SETTINGS)  # fmt: skip
+    p = table["calibrated_probability"].reindex(label.index)
+    both = label.notna() & p.notna()
+    y, p = label[both] == "malignant", p[both]
+    judged = found["models"]["mlp"]["seed-0"]
+    assert (found["n_samples"], judged["n_predicted"]) == (80, 77)
+    assert sum(found["n_per_class"].values()) == 78
+    value = {name: metric["value"] for name, metric in judged["metrics"].items()}
+    assert value["auroc"] == pytest.approx(roc_auc_score(y, p))
+    assert value["accuracy"] == pytest.approx(accuracy_score(y, p >= 0.4))
+    assert value["log_loss"] == pytest.approx(log_loss(y, p))
+    assert all(m["low"] <= m["value"] <= m["high"] for m in judged["metrics"].values())
+
+
+def test_without_labels_nothing_is_judged(cohort: tuple[pd.Series, pd.DataFrame]) -> None:
+    label, table = cohort
+    for unknown in (label.where(label == "other"), label.where(label == "benign")):
+        found = judge_new_cohort(unknown, {"mlp": {"seed-0": table}}, {"mlp": {"seed-0": 0.4}},
+                                 None, SETTINGS)  # fmt: skip
+        assert found["models"] == {}
+
+
+def test_oracle_stands_beside_the_models(cohort: tuple[pd.Series, pd.DataFrame]) -> None:
+    label, table = cohort
+    truth = (label == "malignant").astype(float)
+    posterior = pd.DataFrame({"recorded_malignant": truth * 0.8 + 0.1,
+                              "blind_malignant": truth * 0.2 + 0.2})  # fmt: skip
+    found = judge_new_cohort(label, {"mlp": {"seed-0": table}}, {"mlp": {"seed-0": 0.4}},
+                             posterior, SETTINGS)["models"]  # fmt: skip
+    assert list(found) == ["mlp", "oracle", "oracle without batches"]
+    metrics = found["oracle"]["all"]["metrics"]
+    assert metrics["accuracy"]["value"] == metrics["auroc"]["value"] == 1
+    assert metrics["log_loss"]["value"] == pytest.approx(-np.log(0.9))
+    assert found["oracle without batches"]["all"]["metrics"]["auroc"]["value"] == 1
+    assert found["oracle without batches"]["all"]["metrics"]["sensitivity"]["value"] == 0
