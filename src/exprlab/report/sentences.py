@@ -121,8 +121,8 @@ def guard_sentence(guards: Mapping[str, Mapping[str, Any]]) -> str:
     )
     first = next(iter(guards.values()))
     return (
-        f"Labels that were permuted {first['n_permutations']} times could not be predicted, so "
-        f"nothing of the test samples has leaked into training: AUROC with "
+        f"Labels that were permuted {first['n_permutations']} times could not be predicted: no "
+        f"sign that labels of test samples reached the training. AUROC with "
         f"{100 * first['confidence']:g} % interval {found}."
     )
 
@@ -140,11 +140,11 @@ def new_cohort_sentence(
         new_samples.evaluation.json.
     """
     words = []
-    for model, splits in judged["models"].items():
-        tests = [evaluations[model][s]["metrics"]["auroc"]["value"] for s in splits
-                 if s in evaluations.get(model, {})]  # fmt: skip
-        if model == ORACLE or not tests:
+    for model in evaluations:
+        splits = judged["models"].get(model)
+        if model == ORACLE or not splits:
             continue
+        tests = [evaluations[model][s]["metrics"]["auroc"]["value"] for s in splits]
         news = [found["metrics"]["auroc"] for found in splits.values()]
         lost = sum(new["high"] < test for new, test in zip(news, tests, strict=True))
         scores = (

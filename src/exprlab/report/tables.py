@@ -169,10 +169,12 @@ def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
 
 def new_metric_rows(data: DatasetInputs) -> list[dict[str, Any]]:
     """Return what each run and the oracle reach on the new cohort, and had reached on the test."""
-    evaluations = data.evaluations()
+    evaluations, judged = data.evaluations(), data.new_evaluation["models"]
+    # JSON sorts by name; a reader meets the models in the order of the config, the oracle last.
+    order = [*(m for m in data.runs if m in judged), *(m for m in judged if m not in data.runs)]
     rows = []
-    for model, splits in data.new_evaluation["models"].items():
-        for split, found in splits.items():
+    for model in order:
+        for split, found in judged[model].items():
             test = evaluations.get(model, {}).get(split, {}).get("metrics", {})
             cells = [
                 {"new": found["metrics"][metric], "test": test.get(metric, {}).get("value")}
