@@ -1,0 +1,118 @@
+"""Figures of more than two classes: a panel for each, its own curve in it, and nothing cut off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+from scipy.special import softmax
+
+from exprlab.config.steps import EvaluationConfig
+from exprlab.evaluation.evaluate import evaluate
+from exprlab.keys import class_names
+from exprlab.plotting import comparison_figures, data_figures, run_figures
+
+METRICS = {"step": [0, 1], "epoch": [0, 1], "name": ["val/loss"] * 2, "value": [0.7, 0.5]}
+NUMBERS = (3, 4, 5, 8)
+
+
+def judged(n_classes: int, strength: float) -> dict[str, Any]:
+    """Return the evaluation of a model on 400 samples."""
+    rng = np.random.default_rng(n_classes)
+    label = np.arange(400) % n_classes
+    truth = label[:, None] == np.arange(n_classes)
+    logit = strength * truth + rng.normal(size=truth.shape)
+    few = EvaluationConfig(bootstrap=100)
+    return evaluate(label, logit, 1.0, None, few, rng, class_names(n_classes))
+
+
+def overview(n_classes: int) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    pca = {"x": rng.normal(size=400).tolist(), "y": rng.normal(size=400).tolist(),
+           "explained": [0.5, 0.2]}  # fmt: skip
+    return {
+        "label": [class_names(n_classes)[i % n_classes] for i in range(400)],
+        "batch": [f"B{i % 4}" for i in range(400)],
+        "library_size": rng.uniform(1e7, 4e7, 400).tolist(),
+        "zero_fraction": rng.uniform(0.1, 0.3, 400).tolist(),
+        "raw_pca": pca,
+        "log_pca": pca,
+    }
+
+
+def drawn(n_classes: int) -> dict[str, Figure]:
+    model, oracle = judged(n_classes, 1.0), judged(n_classes, 3.0)
+    both = {"mlp": {"s": model}, "oracle": {"s": oracle}}
+    scores = {"mlp": {"s": softmax(np.random.default_rng(1).normal(size=(50, 4)), axis=1).max(1)}}
+    return {
+        **run_figures.draw_run(METRICS, {"best_epoch": 1}, model, oracle=oracle),
+        **data_figures.draw_overview(overview(n_classes)),
+        "roc_overlay": comparison_figures.roc_overlay(both),
+        "pr_overlay": comparison_figures.precision_recall_overlay(both),
+        "calibration_overlay": comparison_figures.calibration_overlay(both),
+        "new_cohort": comparison_figures.new_cohort_figure(scores, class_names(n_classes)),
+    }
+
+
+@pytest.fixture(scope="module", params=NUMBERS)
+def figures(request: pytest.FixtureRequest) -> dict[str, Figure]:
+    return {"n": request.param, **drawn(request.param)}
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y"),
+    [
+        ("roc", "fpr", "tpr"),
+        ("precision_recall", "recall", "precision"),
+        ("calibration", "predicted", "observed"),
+    ],
+)
+def test_each_class_has_a_panel_with_its_curves(
+    figures: dict[str, Any], name: str, x: str, y: str
+) -> None:
+    n = figures["n"]
+    named = [axes for axes in figures[name].axes if axes.get_visible() and axes.get_title("left")]
+    for label, axes in zip(class_names(n), named, strict=True):
+        assert axes.get_title("left").startswith(label)
+        for gid, strength in (("data", 1.0), ("oracle", 3.0)):
+            (line,) = [line for line in axes.lines if line.get_gid() == gid]
+            curve = judged(n, strength)["curves"][name][label]
+            np.testing.assert_allclose(line.get_xdata(), curve[x])
+            np.testing.assert_allclose(line.get_ydata(), curve[y])
+
+
+def test_confusion_matrix_names_and_counts_all_classes(figures: dict[str, Any]) -> None:
+    n = figures["n"]
+    (axes,) = figures["confusion"].axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(class_names(n))
+    counts = [int(t.get_text()) for t in axes.texts if t.get_text().isdigit()]
+    assert len(counts) == n * n
+    assert sum(counts) == 400
+
+
+def test_nothing_is_cut_off(figures: dict[str, Any]) -> None:
+    for name, figure in figures.items():
+        if name == "n":
+            continue
+        figure.draw_without_rendering()
+        whole = figure.bbox.padded(1)
+        for part in words(figure):
+            box = part.get_window_extent()
+            assert whole.containsx(box.x0), (name, part)
+            assert whole.containsx(box.x1), (name, part)
+            assert whole.containsy(box.y0), (name, part)
+            assert whole.containsy(box.y1), (name, part)
+
+
+def words(figure: Figure) -> list[Legend | Text]:
+    """Return a figure's legends, titles and names of axes."""
+    found = [*figure.legends, *figure.texts]
+    for axes in figure.axes:
+        if axes.get_visible():
+            found += [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
+            found += [axes.legend_] if axes.legend_ else []
+    return [part for part in found if isinstance(part, Legend) or part.get_text()]
