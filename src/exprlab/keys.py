@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 # Columns of sample tables and predictions.
 SAMPLE_ID = "sample_id"
 GENE_ID = "gene_id"
@@ -15,9 +17,9 @@ CALIBRATED = "calibrated_probability"
 PREDICTION = "prediction"
 FLAGS = "flags"
 
-# Classes: the position is the integer label; the last one is the positive class.
+# Classes: the position is the integer label; of two, the last one is the positive class.
 CLASSES = ("benign", "malignant")
-# Classes of a cohort with subtypes: benign and subtype-1, subtype-2, ...
+# Classes of a simulated cohort with subtypes: benign and subtype-1, subtype-2, ...
 SUBTYPE = "subtype"
 # How a missing entry of an integer count matrix is stored.
 MISSING_COUNT = -1
@@ -117,3 +119,18 @@ def class_names(n_classes: int) -> tuple[str, ...]:
     if n_classes == len(CLASSES):
         return CLASSES
     return (CLASSES[0], *(f"{SUBTYPE}-{k}" for k in range(1, n_classes)))
+
+
+def class_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the classes among these names in the order of their labels: benign, then by name."""
+    return tuple(sorted(set(names), key=lambda name: (name != CLASSES[0], name)))
+
+
+def told_apart(classes: Sequence[str]) -> list[str]:
+    """Return the classes that are told from the rest: the positive one of two, each of more."""
+    return list(classes[1:] if len(classes) == 2 else classes)
+
+
+def output_columns(name: str, classes: Sequence[str]) -> list[str]:
+    """Return the columns of a model's output: `name` for two classes, one for each of more."""
+    return [name] if len(classes) == 2 else [f"{name}_{label}" for label in classes]

@@ -52,6 +52,38 @@ def test_both_methods_give_a_perceptron_its_weights() -> None:
     np.testing.assert_allclose(found["integrated_gradients"].direction, weight * size, rtol=1e-4)
 
 
+def test_of_four_classes_the_predicted_one_is_explained() -> None:
+    torch.manual_seed(2)
+    network = MLP(30, [8, 4], activation="tanh", n_outputs=4).eval()
+    inputs = 5 * torch.randn(20, 30)
+    shares = integrated_gradients(network, inputs, steps=500)
+    logits, start = network(inputs), network(torch.zeros(1, 30))
+    told = logits.argmax(dim=1)
+    assert len(set(told.tolist())) > 1
+
+    def above_mean(values: torch.Tensor) -> torch.Tensor:
+        own = values.expand(20, 4).gather(1, told[:, None])[:, 0]
+        return own - values.mean(dim=1)
+
+    wanted = (above_mean(logits) - above_mean(start)).detach()
+    torch.testing.assert_close(shares.sum(dim=1), wanted, atol=1e-3, rtol=1e-2)
+    found = attribute(network, inputs.numpy(), steps=500)
+    size = shares.abs().mean(dim=0).numpy()
+    np.testing.assert_allclose(found["integrated_gradients"].importance, size, rtol=1e-3)
+    assert not any(method.direction.any() for method in found.values())
+
+
+def test_what_all_classes_share_explains_nothing() -> None:
+    weight = RNG.standard_normal((6, 3))
+    shift = RNG.standard_normal((6, 1))  # moves all logits of a sample alike
+    one, other = (
+        explain_model("logistic", {}, {"weight": w}, np.zeros((1, 6), np.float32), 8)["coefficient"]
+        for w in (weight, weight + shift)
+    )
+    np.testing.assert_allclose(one.importance, other.importance)
+    assert np.all(one.importance > 0)
+
+
 def test_a_linear_model_is_explained_by_its_coefficients() -> None:
     weights = {"weight": np.array([1.0, -2.0, 0.0]), "bias": np.zeros(1)}
     found = explain_model("logistic", {}, weights, np.zeros((1, 3), np.float32), 8)

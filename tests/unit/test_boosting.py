@@ -73,6 +73,41 @@ def test_curves_tell_the_loss_of_each_number_of_trees(
     assert curves["val/auroc"][0] == 0.5
 
 
+@pytest.fixture(scope="module")
+def four_classes(world: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the same samples in four classes, those of the quadrants of two sums of genes."""
+    first, second = (
+        world["features"][:, part].sum(axis=1) > 0
+        for part in (slice(N_SHARED // 2), slice(N_SHARED // 2, N_SHARED))
+    )
+    return {**world, "labels": (2 * first + second).astype(np.int8)}
+
+
+def test_four_classes_are_what_scikit_learn_predicts(
+    four_classes: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    fitted = fit(four_classes, tmp_path, max_trees=40, patience=10)
+    features, labels, train = (four_classes[name] for name in ("features", "labels", "train"))
+    genes = shared_genes(features[train], 60, 4)
+    best = fitted.summary["best_epoch"]
+    direct = HistGradientBoostingClassifier(
+        max_iter=best, max_leaf_nodes=8, max_features=0.3, max_bins=BINS,
+        early_stopping=False, random_state=state(5, TREES) % 2**32,
+    )  # fmt: skip
+    direct.fit(features[train][:, genes], labels[train])
+    assert best > 5
+    assert fitted.weights["roots"].shape == (4, best)
+    assert fitted.logits == pytest.approx(direct.decision_function(features[:, genes]), abs=1e-9)
+    val = four_classes["val"]
+    probability = direct.predict_proba(features[val][:, genes])
+    table = pd.read_csv(tmp_path / "metrics.csv", float_precision="round_trip")
+    at_best = table[table["epoch"] == best].set_index("name")["value"]
+    assert at_best["val/loss"] == pytest.approx(log_loss(labels[val], probability))
+    auroc = roc_auc_score(labels[val], probability, multi_class="ovr")
+    assert at_best["val/auroc"] == pytest.approx(auroc)
+    assert auroc > 0.9
+
+
 def test_same_bits_with_more_threads_and_others_with_another_seed(
     world: dict[str, np.ndarray], tmp_path: Path
 ) -> None:

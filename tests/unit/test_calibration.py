@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.metrics import log_loss
 
-from exprlab.evaluation.calibration import calibrate, choose_threshold, decide, fit_temperature
+from exprlab.evaluation.calibration import choose_threshold, fit_temperature
+from exprlab.outputs import calibrate, decide
 
 
 def simulated(temperature, n_samples, seed):

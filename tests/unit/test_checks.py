@@ -99,7 +99,7 @@ def test_unknown_label(value: str | None, words: str, cohort: Cohort) -> None:
 
 def test_one_class_is_no_cohort(cohort: Cohort) -> None:
     cohort.samples["label"] = "benign"
-    assert cohort.problems() == ["no sample of class 'malignant'; a classifier needs two classes"]
+    assert cohort.problems() == ["no sample of class 'malignant'; a classifier needs some of each"]
     assert cohort.check(needs_labels=False)["n_per_class"] == {"benign": N, "malignant": 0}
 
 

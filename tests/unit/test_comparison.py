@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, ndtri
+from scipy.special import expit, ndtri, softmax
 from scipy.stats import norm
 
 from exprlab import keys
@@ -18,7 +18,8 @@ from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import stratified_weights
 from exprlab.evaluation.comparison import compare, delong_test, paired_bootstrap
 from exprlab.evaluation.evaluate import evaluate
-from exprlab.evaluation.metrics import binary_metrics
+from exprlab.evaluation.metrics import classification_metrics
+from exprlab.outputs import spread
 
 FEW = EvaluationConfig(bootstrap=100)
 
@@ -65,10 +66,74 @@ def test_delong_agrees_with_brute_force_over_all_pairs(drawn):
         assert found.high == pytest.approx(min(1, auc_a - auc_b + half_width), abs=1e-8)
 
 
+def test_two_columns_compare_as_one():
+    label, a, b = two_models(80, seed=3, a=1.5)
+    both = delong_test(label, *(np.column_stack([1 - expit(s), expit(s)]) for s in (a, b)))
+    assert both == pytest.approx(delong_test(label, a, b), abs=1e-12)
+
+
+def four_classes(n_samples, seed):
+    """Labels and the probabilities of two correlated models, the first a better one."""
+    rng = np.random.default_rng(seed)
+    label = np.sort(rng.permutation(np.arange(n_samples) % 7) % 4)
+    shared, truth = rng.normal(size=(n_samples, 4)), label[:, None] == np.arange(4)
+    noise = (rng.normal(size=shared.shape) for _ in range(2))
+    scores = (d * truth + shared + n for d, n in zip((2.0, 1.0), noise, strict=True))
+    return label, *(softmax(score, axis=1) for score in scores)
+
+
+def test_the_delong_interval_of_four_classes_is_that_of_the_bootstrap():
+    label, a, b = four_classes(350, seed=0)
+    weights = stratified_weights(label, 3000, np.random.default_rng(1))
+    one, other = (classification_metrics(label, p, weights=weights)["auroc"] for p in (a, b))
+    found = delong_test(label, a, b)
+    gap = [float(classification_metrics(label, p)["auroc"]) for p in (a, b)]
+    assert found.difference == pytest.approx(gap[0] - gap[1], abs=1e-12)
+    low, high = np.quantile(one - other, [0.025, 0.975])
+    assert found.high - found.low == pytest.approx(high - low, rel=0.1)
+    back = delong_test(label, b, a)
+    assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
+    assert delong_test(label, a, a) == (0, 0, 0, 1)
+
+
+def test_a_lone_sample_in_a_class_leaves_no_interval():
+    label, a, b = four_classes(60, seed=2)
+    lone = np.flatnonzero(label == 3)[1:]
+    label, a, b = (np.delete(x, lone, axis=0) for x in (label, a, b))
+    assert delong_test(label, a, b)[1:] == (-1, 1, 1)
+
+
+def test_models_of_four_classes_are_compared_by_their_columns():
+    label, a, b = four_classes(120, seed=1)
+    classes = keys.class_names(4)
+    tables = {
+        model: pd.DataFrame(
+            {"sample_id": [f"S{i}" for i in range(120)], "label": label}
+            | spread(keys.CALIBRATED, p, classes)
+        )
+        for model, p in (("good", a), ("poor", b))
+    }
+    tables["poor"] = tables["poor"].sample(frac=1, random_state=0)
+    rng = np.random.default_rng(0)
+    found = compare(
+        {model: {"s": table} for model, table in tables.items()},
+        {m: {"s": evaluate(label, np.log(p), 1.0, None, FEW, rng, classes)}
+         for m, p in (("good", a), ("poor", b))},
+        FEW,
+        seed=0,
+    )  # fmt: skip
+    auroc, loss = found["pairs"]
+    values = {m: entry["auroc"]["mean"] for m, entry in found["models"].items()}
+    assert auroc["difference"] == pytest.approx(values["good"] - values["poor"])
+    own = np.arange(120), label
+    assert loss["difference"] == pytest.approx(np.mean(np.log(b[own]) - np.log(a[own])))
+    assert auroc["low"] > 0 > loss["high"]
+
+
 def test_the_delong_interval_is_as_wide_as_the_bootstrap_says():
     label, a, b = two_models(400, seed=0, a=1.5)
     weights = stratified_weights(label, 3000, np.random.default_rng(1))
-    auc_a, auc_b = (binary_metrics(label, expit(s), 0.5, weights)["auroc"] for s in (a, b))
+    auc_a, auc_b = (classification_metrics(label, expit(s), 0.5, weights)["auroc"] for s in (a, b))
     found = delong_test(label, a, b, confidence=0.9)
     sd = (found.high - found.low) / (2 * ndtri(0.95))
     assert sd == pytest.approx(np.std(auc_a - auc_b), rel=0.07)
@@ -117,7 +182,7 @@ def bootstrap_of(label, a, b, seed=0, metric="log_loss"):
 def test_the_bootstrap_difference_is_that_of_the_metric_and_its_interval_that_of_theory(metric):
     label, a, b = two_models(500, seed=3, b=2.0)
     found = bootstrap_of(label, a, b, metric=metric)
-    of_a, of_b = (binary_metrics(label, expit(s), 0.5)[metric] for s in (a, b))
+    of_a, of_b = (classification_metrics(label, expit(s), 0.5)[metric] for s in (a, b))
     assert found.difference == pytest.approx(float(of_a - of_b), abs=1e-12)
     # Stratified mean of paired gaps: the variance within each class, over all samples.
     gap = {

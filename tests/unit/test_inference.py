@@ -21,6 +21,7 @@ from exprlab.files import digest_of, read_json, write_json
 from exprlab.inference.model import Model, load_model, save_model
 from exprlab.inference.pack import pack_model
 from exprlab.inference.predict import Predictor, predict_file, predict_frame
+from exprlab.keys import CLASSES
 from exprlab.nets.mlp import MLP
 from exprlab.preprocess.preprocessor import fit_preprocessor
 
@@ -57,7 +58,7 @@ def make(kind: str, size_factors: str = "median_of_ratios") -> Model:
         network(torch.from_numpy(fitted.transform(train)))  # moves the running statistics
         weights = {name: value.numpy() for name, value in network.state_dict().items()}
         architecture = network.architecture
-    description = {"kind": kind, "architecture": architecture}
+    description = {"kind": kind, "architecture": architecture, "classes": CLASSES}
     return pack_model(description, weights, fitted.state(), temperature=1.7, threshold=0.4)
 
 

@@ -132,6 +132,29 @@ def test_scaling_leaks_where_it_looks_at_labels_only() -> None:
     assert look(centred_by_class, labels, patients)["leaks"]
 
 
+SUBTYPES = {"n_classes": 4, "malignant_fraction": 0.6, "copies_linear": 1, "copies_interaction": 1}
+
+
+def test_each_of_several_classes_is_told_from_the_rest() -> None:
+    values, labels, _ = log_counts(**SUBTYPES)
+    pipeline = linear_pipeline(values, TRAIN, TEST)
+    found = pipeline(labels[None])[0]
+    assert found.shape == (len(TEST), 4)
+    for k in range(4):
+        alone = pipeline((labels == k).astype(np.int8)[None])[0]
+        np.testing.assert_array_equal(found[:, k], alone)
+
+
+def test_guard_of_four_classes_passes_honest_splits_and_catches_replicates() -> None:
+    values, labels, patients = log_counts(**SUBTYPES, target_auroc=0.999, samples_per_patient=3)
+    assert not look(linear_pipeline(values, TRAIN, TEST), labels, patients)["leaks"]
+    test = np.arange(0, N, 3)
+    train = np.setdiff1d(np.arange(N), test)
+    by_sample = look(linear_pipeline(values, train, test), labels, patients, test)
+    assert by_sample["leaks"]
+    assert by_sample["low"] > 0.6
+
+
 def test_null_scenario_gives_one_half() -> None:
     values, labels, _ = log_counts(target_auroc=0.5)
     scores = linear_pipeline(values, TRAIN, TEST)(labels[None].astype(np.int8))[0]

@@ -19,7 +19,7 @@ from exprlab.evaluation import curves as curves_module
 from exprlab.evaluation.bootstrap import intervals, stratified_weights
 from exprlab.evaluation.curves import confusion, curves, precision_recall, roc
 from exprlab.evaluation.evaluate import evaluate
-from exprlab.evaluation.metrics import binary_metrics
+from exprlab.evaluation.metrics import classification_metrics
 
 # A coarse grid makes ties; 0 and 1 test the clipping; 0.5 is the threshold itself.
 GRID = [0.0, 0.1, 0.25, 0.3, 0.5, 0.500001, 0.7, 0.9, 1.0]
@@ -59,7 +59,7 @@ def scikit_learn(label, probability, threshold, weights=None):
 def test_metrics_agree_with_scikit_learn(drawn, threshold):
     label, probability, weights = drawn
     for w in (None, weights):
-        ours = binary_metrics(label, probability, threshold, w)
+        ours = classification_metrics(label, probability, threshold, w)
         for name, expected in scikit_learn(label, probability, threshold, w).items():
             assert float(ours[name]) == pytest.approx(expected, abs=1e-10), name
 
@@ -76,7 +76,7 @@ def test_ece_agrees_with_a_loop_over_bins(drawn, n_bins):
             confidence = np.average(probability[inside], weights=weights[inside])
             accuracy = np.average(label[inside], weights=weights[inside])
             expected += weights[inside].sum() / weights.sum() * abs(confidence - accuracy)
-    ours = binary_metrics(label, probability, 0.5, weights, n_bins)["ece"]
+    ours = classification_metrics(label, probability, 0.5, weights, n_bins)["ece"]
     assert float(ours) == pytest.approx(expected, abs=1e-12)
 
 
@@ -85,9 +85,11 @@ def test_ece_agrees_with_a_loop_over_bins(drawn, n_bins):
 def test_a_matrix_of_counts_is_a_stack_of_resampled_data_sets(drawn, seed):
     label, probability, _ = drawn
     weights = stratified_weights(label, 3, np.random.default_rng(seed))
-    ours = binary_metrics(label, probability, 0.5, weights)
+    ours = classification_metrics(label, probability, 0.5, weights)
     for row, counts in enumerate(weights.astype(int)):
-        repeated = binary_metrics(np.repeat(label, counts), np.repeat(probability, counts), 0.5)
+        repeated = classification_metrics(
+            np.repeat(label, counts), np.repeat(probability, counts), 0.5
+        )
         for name in keys.METRICS:
             assert ours[name].shape == (3,)
             assert ours[name][row] == pytest.approx(float(repeated[name]), abs=1e-12), name
@@ -96,20 +98,20 @@ def test_a_matrix_of_counts_is_a_stack_of_resampled_data_sets(drawn, seed):
 def test_order_of_samples_does_not_matter_for_ties():
     label = np.array([1, 0, 1, 0, 0, 1, 1, 0])
     probability = np.full(8, 0.4)
-    ours = binary_metrics(label, probability, 0.5)
+    ours = classification_metrics(label, probability, 0.5)
     assert float(ours["auroc"]) == 0.5
     assert float(ours["auprc"]) == 0.5
-    assert binary_metrics(label[::-1], probability, 0.5) == ours
+    assert classification_metrics(label[::-1], probability, 0.5) == ours
 
 
 def test_degenerate_cases_have_the_documented_value_and_no_warning():
     probability = np.array([0.1, 0.2, 0.3])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        nothing_positive = binary_metrics([0, 1, 1], probability, 0.5)
-        all_benign = binary_metrics([0, 0, 0], probability, 0.5)
-        all_malignant = binary_metrics([1, 1, 1], probability, 0.5)
-        no_weight = binary_metrics([0, 1, 1], probability, 0.5, np.zeros(3))
+        nothing_positive = classification_metrics([0, 1, 1], probability, 0.5)
+        all_benign = classification_metrics([0, 0, 0], probability, 0.5)
+        all_malignant = classification_metrics([1, 1, 1], probability, 0.5)
+        no_weight = classification_metrics([0, 1, 1], probability, 0.5, np.zeros(3))
     assert nothing_positive["f1"] == nothing_positive["mcc"] == 0
     assert nothing_positive["sensitivity"] == 0
     assert {k for k, v in all_benign.items() if np.isnan(v)} == {
@@ -222,7 +224,7 @@ def test_bins_account_for_every_sample_and_give_back_the_ece(drawn):
     count = np.array(diagram["count"])
     assert count.sum() == label.size
     gap = np.abs(np.array(diagram["predicted"]) - diagram["observed"])
-    ece = float(binary_metrics(label, probability, 0.5)["ece"])
+    ece = float(classification_metrics(label, probability, 0.5)["ece"])
     assert np.sum(count * gap) / label.size == pytest.approx(ece)
     assert len(histogram["edges"]) == len(histogram["benign"]) + 1
     assert sum(histogram["benign"]) == np.sum(label == 0)

@@ -23,6 +23,7 @@ from exprlab.plotting.training_figures import training_figure
 CLASS_LIGHTNESS_GAP = 30
 MODELS, SPLITS = ["mlp", "logistic"], ["seed-0", "seed-1"]
 EVALUATION: dict[str, Any] = {
+    "n_per_class": {"benign": 40, "malignant": 60},
     "threshold": 0.4,
     "confidence": 0.95,
     "metrics": {m: {"value": 0.8, "low": 0.7, "high": 0.9} for m in ("auroc", "auprc", "ece")},
@@ -85,7 +86,7 @@ def pairs() -> list[dict[str, Any]]:
 
 
 def new_tables() -> dict[str, Any]:
-    return {m: {s: {"calibrated_probability": [0.02, 0.03, 0.97]} for s in SPLITS} for m in MODELS}
+    return {m: {s: [0.02, 0.03, 0.97] for s in SPLITS} for m in MODELS}
 
 
 def all_figures() -> dict[str, Figure]:

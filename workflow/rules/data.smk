@@ -66,9 +66,11 @@ rule check_data:
         labels=lambda wildcards: (
             "--no-labels" if wildcards.cohort == "new_samples" else ""
         ),
+        classes=lambda wildcards: CONFIG.datasets[wildcards.dataset].classes,
         code=code_digest("check"),
     shell:
-        "python -m exprlab check {input} --output {output} {params.labels} > {log} 2>&1"
+        "python -m exprlab check {input} --classes {params.classes:q} --output {output}"
+        " {params.labels} > {log} 2>&1"
 
 
 rule describe_data:

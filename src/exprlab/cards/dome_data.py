@@ -5,7 +5,6 @@ from __future__ import annotations
 from exprlab.cards import phrases
 from exprlab.cards.facts import Experiment, RunFacts
 from exprlab.cards.markdown import authors, code, escape
-from exprlab.keys import CLASSES
 from exprlab.report.words import source_words
 
 
@@ -45,7 +44,7 @@ def _classes(run: RunFacts) -> str:
     every = run.checks.get("n_per_class")
     if not every:
         return words
-    rest = {name: every.get(name, 0) - test.get(name, 0) for name in CLASSES}
+    rest = {name: every.get(name, 0) - n for name, n in test.items()}
     return f"{words} Training and validation together: {phrases.class_words(rest)}."
 
 

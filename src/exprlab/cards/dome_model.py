@@ -6,7 +6,7 @@ from exprlab import __version__
 from exprlab.cards import phrases
 from exprlab.cards.facts import Experiment
 from exprlab.cards.markdown import authors, code, escape
-from exprlab.keys import CLASSES
+from exprlab.report.sentences import listing
 
 
 def interpretability(experiment: Experiment) -> list[str]:
@@ -16,7 +16,10 @@ def interpretability(experiment: Experiment) -> list[str]:
         if run.network["kind"] == "logistic":
             words = (
                 "transparent: one weight per gene, on scaled log counts; a positive weight speaks "
-                f"for {CLASSES[-1]} (tensor `network.weight` of `model/model.safetensors`)"
+                f"for {run.classes[-1]} (tensor `network.weight` of `model/model.safetensors`)"
+                if len(run.classes) == 2
+                else "transparent: one weight per gene and class, on scaled log counts (tensor "
+                "`network.weight` of `model/model.safetensors`)"
             )
         else:
             words = "a black box; no attribution to genes was computed"
@@ -26,12 +29,19 @@ def interpretability(experiment: Experiment) -> list[str]:
 
 def output(experiment: Experiment) -> list[str]:
     """Say what a model gives."""
-    rule = phrases.threshold_words(experiment.config["evaluation"]["threshold"])
+    rule = experiment.config["evaluation"]["threshold"]
+    answers = []
+    for run in experiment.one_per("dataset"):
+        each = "" if len(run.classes) == 2 else " of each class"
+        answers += [
+            f"{escape(run.dataset)}: classification into {escape(listing(run.classes))}: a "
+            f"logit{each}, a probability{each} before and after temperature scaling, and a class.",
+            f"{escape(phrases.decision_words(rule, len(run.classes)))}.",
+        ]
     return [
-        f"Classification into {' and '.join(CLASSES)}: a logit, a probability before and after "
-        "temperature scaling, and a class. Samples unlike the training samples are flagged.",
-        f"The threshold of the calibrated probability is {escape(rule)}; the model card of a run "
-        "gives its value.",
+        *dict.fromkeys(answers),
+        "Samples unlike the training samples are flagged. The model card of a run gives "
+        "temperature and threshold.",
     ]
 
 

@@ -37,7 +37,10 @@ def encoding(experiment: Experiment) -> list[str]:
     return [
         f"Raw counts; {words}.",
         "All of it is fitted on training samples and applied unchanged to all others.",
-        "Labels: benign = 0, malignant = 1.",
+        *dict.fromkeys(
+            f"Labels: {escape(', '.join(f'{name} = {k}' for k, name in enumerate(run.classes)))}."
+            for run in experiment.one_per("dataset")
+        ),
     ]
 
 

@@ -22,7 +22,7 @@ from exprlab.report.words import SIMULATED
 
 PARAMS_KEYS = ("dataset", "split", "preprocess", "model", "seed")
 RECORD_KEYS = ("dataset", "model", "split", "seed", "code")
-NETWORK_KEYS = ("kind", "architecture", "n_parameters")
+NETWORK_KEYS = ("kind", "architecture", "classes", "n_parameters")
 EVALUATION_KEYS = (
     "n_test", "n_per_class", "threshold", "temperature", "confidence", "settings", "metrics",
     "confusion",
@@ -65,6 +65,11 @@ class RunFacts:
     def simulated(self) -> bool:
         """Return whether the counts are simulated."""
         return self.params["dataset"].get("source") == SIMULATED
+
+    @property
+    def classes(self) -> list[str]:
+        """Return the classes that the model knows, in the order of their labels."""
+        return self.packed["classes"]
 
     @property
     def n_inputs(self) -> int:

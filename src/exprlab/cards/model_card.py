@@ -14,12 +14,13 @@ from typing import Any
 import yaml
 
 from exprlab.cards import phrases
+from exprlab.cards.class_tables import class_tables
 from exprlab.cards.facts import RunFacts
 from exprlab.cards.markdown import bullets, code, escape, table
 from exprlab.files import atomic_path
-from exprlab.keys import CLASSES, ENVIRONMENT_FILE, METRICS, STATUS_FILE, metric_title
-from exprlab.report.glossary import GLOSSARY
-from exprlab.report.sentences import count, number
+from exprlab.keys import ENVIRONMENT_FILE, METRICS, STATUS_FILE, metric_title
+from exprlab.report.glossary import glossary
+from exprlab.report.sentences import count, listing, number
 from exprlab.report.words import model_words
 
 
@@ -55,7 +56,10 @@ def _front_matter(facts: RunFacts) -> str:
         for name, entry in _known_metrics(facts)
         if entry["value"] is not None and math.isfinite(entry["value"])
     ]
-    task = {"type": "tabular-classification", "name": f"{' or '.join(CLASSES)} from gene counts"}
+    task = {
+        "type": "tabular-classification",
+        "name": f"{' or '.join(facts.classes)} from gene counts",
+    }
     data = {"type": facts.dataset, "name": f"{facts.dataset}, test samples of {facts.split}"}
     values = {
         "library_name": "exprlab",
@@ -90,6 +94,7 @@ def _head(facts: RunFacts) -> list[str]:
 
 def _details(facts: RunFacts) -> list[str]:
     packed, network, found = facts.packed, facts.network, facts.evaluation
+    two = len(facts.classes) == 2
     ended = f"Training ended: {escape(network.get('stopped') or 'not recorded')}"
     if network.get("strength") is not None:
         ended += f"; the one kept is C = {network['strength']:g}"
@@ -104,10 +109,12 @@ def _details(facts: RunFacts) -> list[str]:
             f"{ended}.",
             f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and "
             "the bootstrap.",
-            "Calibration: probability = sigmoid(logit / temperature), temperature "
-            f"{number(found['temperature'])}, fitted on validation samples.",
+            f"Calibration: probability = {'sigmoid' if two else 'softmax'}(logit / temperature), "
+            f"temperature {number(found['temperature'])}, fitted on validation samples.",
             f"Decision threshold: {number(found['threshold'])} of the calibrated probability, "
-            f"{escape(phrases.threshold_words(found['settings']['threshold']))}.",
+            f"{escape(phrases.threshold_words(found['settings']['threshold']))}."
+            if two
+            else "Decision: the class with the largest calibrated probability.",
             f"Model id: {code(packed['model_id'])}. SHA-256 of {code('model/model.safetensors')}: "
             f"{code(packed['weights_sha256'])}.",
             f"Code: digest {code(facts.record['code'])} of what the training ran. "
@@ -138,7 +145,7 @@ def _use(facts: RunFacts) -> list[str]:
                 f"{count(len(facts.packed['preprocessing']['genes']), 'gene')} under the same ids; "
                 "a few may be missing, the prediction then says so. No labels.",
                 "Out of scope: any decision about a patient; other tissues, species or kinds of "
-                f"counts; classes other than {' and '.join(CLASSES)}.",
+                f"counts; classes other than {escape(listing(facts.classes))}.",
                 f"Training samples had {low:,} to {high:,} reads of these genes; samples far "
                 "outside are flagged, and their predictions are not to be relied on.",
             ]
@@ -170,7 +177,7 @@ def _factors(facts: RunFacts) -> list[str]:
 
 
 def _metrics(facts: RunFacts) -> list[str]:
-    meanings = dict(GLOSSARY)
+    meanings = dict(glossary([len(facts.classes)]))
     names = [metric_title(name).removesuffix(" (nats)") for name, _ in _known_metrics(facts)]
     found = facts.evaluation
     return [
@@ -234,23 +241,13 @@ def _analyses(facts: RunFacts) -> list[str]:
         ]
         for name, entry in _known_metrics(facts)
     ]
-    cells = found["confusion"]
-    benign, malignant = CLASSES
     return [
         *table(["metric", "value", f"{level} interval", "", "before calibration"], rows),
         "",
         f"Wide: the interval spans more than {phrases.WIDE:g}. An interval without width says that "
         "no resample of these samples differed, not that the value is certain.",
         "",
-        f"Confusion matrix of the test samples at the threshold {number(found['threshold'])}:",
-        "",
-        *table(
-            ["", f"predicted {benign}", f"predicted {malignant}"],
-            [
-                [f"truly {benign}", f"{cells['tn']:,}", f"{cells['fp']:,}"],
-                [f"truly {malignant}", f"{cells['fn']:,}", f"{cells['tp']:,}"],
-            ],
-        ),
+        *class_tables(facts),
     ]
 
 
@@ -287,8 +284,8 @@ def _caveats(facts: RunFacts) -> list[str]:
     items += [
         "One split with one seed. `results/report/comparison.json` has all splits and paired tests "
         "against the other models.",
-        "The probability supposes the share of malignant samples that the cohort has; elsewhere "
-        "calibrate anew, and choose the threshold by what an error costs.",
+        "The probability supposes the shares of the classes that the cohort has; elsewhere "
+        "calibrate anew, and decide by what an error costs.",
         "Test the model on a labelled cohort of your own before you rely on it.",
     ]
     return bullets(items)

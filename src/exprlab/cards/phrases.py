@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exprlab.cards.facts import RunFacts
-from exprlab.keys import CLASSES, TEST, TRAIN, VAL
+from exprlab.keys import TEST, TRAIN, VAL, class_order, told_apart
 from exprlab.report.sentences import count, listing
 from exprlab.report.words import layer_words
 
@@ -26,15 +26,17 @@ def architecture_words(network: Mapping[str, Any]) -> str:
     """Return what lies between a model's inputs and its output."""
     architecture = network["architecture"]
     inputs = count(architecture["n_inputs"], "gene")
+    outputs = len(told_apart(network["classes"]))
     between = ""
     if "hidden" in architecture:
         between = f"{layer_words(architecture)}, "
     elif "n_trees" in architecture:
         between = (
-            f"{count(architecture['n_trees'], 'tree')} with up to {architecture['leaves']} leaves "
+            f"{count(architecture['n_trees'] * outputs, 'tree')} with up to "
+            f"{architecture['leaves']} leaves "
             f"each over {architecture['n_genes']:,} of these genes, "
         )
-    return f"{inputs} in, {between}one logit out"
+    return f"{inputs} in, {between}{count(outputs, 'logit')} out"
 
 
 def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
@@ -97,10 +99,12 @@ def cohort_words(checks: Mapping[str, Any]) -> str:
 
 
 def class_words(classes: Mapping[str, int]) -> str:
-    """Return e.g. '35 benign, 25 malignant; 41.7 % malignant'."""
-    total, positive = sum(classes.values()), CLASSES[-1]
-    words = ", ".join(f"{classes.get(name, 0):,} {name}" for name in CLASSES)
-    return f"{words}; {100 * classes.get(positive, 0) / total:.1f} % {positive}" if total else words
+    """Return e.g. '35 benign, 25 malignant; 41.7 % malignant'; the share is of two classes only."""
+    names, total = class_order(classes), sum(classes.values())
+    words = ", ".join(f"{classes[name]:,} {name}" for name in names)
+    if not total or len(names) != 2:
+        return words
+    return f"{words}; {100 * classes[names[-1]] / total:.1f} % {names[-1]}"
 
 
 def size_words(sizes: Mapping[str, int]) -> str:
@@ -123,8 +127,15 @@ def patient_words(checks: Mapping[str, Any]) -> str:
     )
 
 
+def decision_words(rule: str, n_classes: int) -> str:
+    """Return how a class is called."""
+    if n_classes > 2:
+        return "Called is the class with the largest calibrated probability; there is no threshold"
+    return f"The threshold of the calibrated probability is {threshold_words(rule)}"
+
+
 def threshold_words(rule: str) -> str:
-    """Return how the decision threshold is chosen."""
+    """Return how the decision threshold of two classes is chosen."""
     if rule == "half":
         return "fixed beforehand"
     return f"{THRESHOLD_RULES.get(rule, f'the one by rule {rule}')} on validation samples"

@@ -24,18 +24,21 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import EvaluationConfig
     from exprlab.data.tables import read_logits
-    from exprlab.evaluation.calibration import calibrate, choose_threshold, fit_temperature
+    from exprlab.evaluation.calibration import choose_threshold, fit_temperature
     from exprlab.files import read_arrays, read_json
     from exprlab.inference.model import save_model
     from exprlab.inference.pack import pack_model
-    from exprlab.keys import LOGITS_FILE, NETWORK_FILE, VAL, WEIGHTS_FILE
+    from exprlab.keys import LOGIT, LOGITS_FILE, NETWORK_FILE, VAL, WEIGHTS_FILE
+    from exprlab.outputs import calibrate, gathered
 
     rule = load_settings(EvaluationConfig, args.params).threshold
     val = read_logits(args.run / LOGITS_FILE, VAL)
-    temperature = fit_temperature(val.logit, val.label)
-    threshold = choose_threshold(val.label, calibrate(val.logit, temperature), rule)
+    logit = gathered(LOGIT, val)
+    temperature = fit_temperature(logit, val.label)
+    threshold = choose_threshold(val.label, calibrate(logit, temperature), rule)
     network = read_json(args.run / NETWORK_FILE)
     preprocessing = read_json(args.preprocessor), read_arrays(args.arrays)
     weights = read_arrays(args.run / WEIGHTS_FILE)
     save_model(args.output, pack_model(network, weights, preprocessing, temperature, threshold))
-    print(f"temperature {temperature:.4f}, threshold {threshold:.4f} ({rule})")
+    called = "the most probable class" if threshold is None else f"{threshold:.4f} ({rule})"
+    print(f"temperature {temperature:.4f}, threshold: {called}")

@@ -33,18 +33,20 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.evaluation.evaluate import evaluate
     from exprlab.evaluation.truth import aligned_posterior
     from exprlab.files import read_json, write_json
-    from exprlab.keys import MODEL_JSON, SAMPLE_ID, TEST
+    from exprlab.keys import LOGIT, MODEL_JSON, SAMPLE_ID, TEST
+    from exprlab.outputs import gathered
 
     model = read_json(args.model / MODEL_JSON)
-    temperature, threshold = model["temperature"], model["threshold"]
+    temperature, threshold, classes = (model[x] for x in ("temperature", "threshold", "classes"))
     test = read_logits(args.logits, TEST)
     settings = load_settings(EvaluationConfig, args.params)
     rng = stream(args.seed, BOOTSTRAP)
     posterior = None
     if args.oracle:
         posterior = aligned_posterior(test[SAMPLE_ID], read_predictions(args.oracle))
-    result = evaluate(test.label, test.logit, temperature, threshold, settings, rng, posterior)
-    write_predictions(args.predictions, test, temperature, threshold)
+    logit = gathered(LOGIT, test)
+    result = evaluate(test.label, logit, temperature, threshold, settings, rng, classes, posterior)
+    write_predictions(args.predictions, test, temperature, threshold, classes)
     write_json(args.evaluation, result)
     for name, metric in {**result["metrics"], **result.get("truth", {})}.items():
         print(f"{name:18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]")

@@ -32,7 +32,15 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.data.tables import read_posterior
     from exprlab.evaluation.new_cohort import judge_new_cohort
     from exprlab.files import read_json, write_json
-    from exprlab.keys import LABEL, MODEL_JSON, SAMPLE_ID
+    from exprlab.keys import (
+        CALIBRATED,
+        LABEL,
+        LOGIT,
+        MODEL_JSON,
+        PROBABILITY,
+        SAMPLE_ID,
+        output_columns,
+    )
 
     with open_counts(args.counts) as counts:
         samples = counts.samples
@@ -40,19 +48,24 @@ def run(args: argparse.Namespace) -> None:
     thresholds: dict = {}
     for folder in args.runs:
         model, split = folder.parts[-2:]
+        packed = read_json(folder / "model" / MODEL_JSON)
+        classes = packed["classes"]
+        numbers = [
+            c for name in (LOGIT, PROBABILITY, CALIBRATED) for c in output_columns(name, classes)
+        ]
         table = pd.read_csv(
             folder / "new_samples.tsv", sep="\t", dtype={SAMPLE_ID: str}, keep_default_na=False,
-            na_values={"logit": "", "probability": "", "calibrated_probability": ""},
+            na_values=dict.fromkeys(numbers, ""),
         )  # fmt: skip
         predictions.setdefault(model, {})[split] = table.set_index(SAMPLE_ID)
-        threshold = read_json(folder / "model" / MODEL_JSON)["threshold"]
-        thresholds.setdefault(model, {})[split] = threshold
+        thresholds.setdefault(model, {})[split] = packed["threshold"]
     result = judge_new_cohort(
         samples[LABEL].astype(object) if LABEL in samples else samples.index.to_series(),
         predictions,
         thresholds,
         read_posterior(args.oracle) if args.oracle else None,
         load_settings(EvaluationConfig, args.params),
+        classes,
     )
     write_json(args.output, result)
     for model, splits in result["models"].items():

@@ -28,18 +28,21 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.data.streams import BOOTSTRAP, stream
     from exprlab.data.tables import oracle_logits, write_predictions
     from exprlab.data.training_table import read_training_table
-    from exprlab.evaluation.calibration import calibrate, choose_threshold
+    from exprlab.evaluation.calibration import choose_threshold
     from exprlab.evaluation.evaluate import evaluate
     from exprlab.files import write_json
-    from exprlab.keys import SPLIT, TEST, VAL
+    from exprlab.keys import LOGIT, SPLIT, TEST, VAL
+    from exprlab.outputs import calibrate, gathered
 
     settings = load_settings(EvaluationConfig, args.params)
-    table = oracle_logits(args.oracle, read_training_table(args.counts, args.split))
+    samples = read_training_table(args.counts, args.split)
+    table, classes = oracle_logits(args.oracle, samples), samples.classes
     val, test = (table[table[SPLIT] == side].drop(columns=SPLIT) for side in (VAL, TEST))
-    threshold = choose_threshold(val.label, calibrate(val.logit, 1.0), settings.threshold)
-    rng = stream(args.seed, BOOTSTRAP)
-    result = evaluate(test.label, test.logit, 1.0, threshold, settings, rng)
-    write_predictions(args.predictions, test.reset_index(drop=True), 1.0, threshold)
+    posterior = calibrate(gathered(LOGIT, val), 1.0)
+    threshold = choose_threshold(val.label, posterior, settings.threshold)
+    rng, logit = stream(args.seed, BOOTSTRAP), gathered(LOGIT, test)
+    result = evaluate(test.label, logit, 1.0, threshold, settings, rng, classes)
+    write_predictions(args.predictions, test.reset_index(drop=True), 1.0, threshold, classes)
     write_json(args.evaluation, result)
     for name, metric in result["metrics"].items():
         print(f"{name:18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]")

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.data.training_table import read_training_table
     from exprlab.evaluation.differential import welch_test
     from exprlab.files import read_arrays, read_json
-    from exprlab.keys import CLASSES, MEAN_PREFIX, P_VALUE, Q_VALUE, STATISTIC, TRAIN
+    from exprlab.keys import MEAN_PREFIX, P_VALUE, Q_VALUE, STATISTIC, TRAIN
     from exprlab.preprocess.preprocessor import Preprocessor
 
     table = read_training_table(args.counts, args.split)
@@ -38,6 +38,6 @@ def run(args: argparse.Namespace) -> None:
     found = welch_test(np.load(args.features, mmap_mode="r")[rows], table.labels[rows])
     # From standard deviations back to log2(1 + counts per million), in which biologists think.
     means = (found.means * fitted.sd + fitted.mean) / np.log(2)
-    columns = {MEAN_PREFIX + name: mean for name, mean in zip(CLASSES, means, strict=True)}
+    columns = {MEAN_PREFIX + name: mean for name, mean in zip(table.classes, means, strict=True)}
     columns |= {STATISTIC: found.statistic, P_VALUE: found.p_value, Q_VALUE: found.q_value}
     write_genes(args.output, pd.DataFrame(columns, index=fitted.features))

@@ -90,7 +90,11 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
         fitted = job.fitted
         assert fitted is not None  # the subcommand sets it
         write_arrays(run / WEIGHTS_FILE, fitted.weights)
-        description = {"kind": fitted.kind, "architecture": fitted.architecture}
+        description = {
+            "kind": fitted.kind,
+            "architecture": fitted.architecture,
+            "classes": table.classes,
+        }
         write_json(run / NETWORK_FILE, {**description, **fitted.summary})
         write_logits(run / LOGITS_FILE, table, fitted.logits)
         current.end("FINISHED", **fitted.hardware)

@@ -66,12 +66,6 @@ class Config(Section):
                     )
             if len(set(picked)) < len(picked):
                 problems.append(f"experiment.{kind}: a name is listed twice in {picked}")
-        problems += [
-            f"datasets.{name}: has {n} classes; the models learn two so far. `exprlab simulate` "
-            "and `exprlab oracle` take more; choose another scenario, or n_classes: 2"
-            for name in self.experiment.datasets
-            if name in self.datasets and (n := self.datasets[name].simulator_config().n_classes) > 2
-        ]
         if len(set(self.experiment.seeds)) < len(self.experiment.seeds):
             problems.append(f"experiment.seeds: a seed is listed twice in {self.experiment.seeds}")
         if problems:

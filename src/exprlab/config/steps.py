@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from exprlab.config.section import Section, setting
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
+from exprlab.keys import class_names
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -30,6 +31,11 @@ class SimulatedDataset(Section):
     def simulator_config(self) -> SimulatorConfig:
         """Return the scenario's parameters with this data set's own on top."""
         return SimulatorConfig(**{**SCENARIOS[self.scenario].simulator, **self.simulator})
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names of the classes, in the order of their labels."""
+        return class_names(self.simulator_config().n_classes)
 
     def of_cohort(self, cohort: str) -> SimulatedDataset:
         """Return the settings that decide a cohort: 'cohort' (to train on) or 'new_samples'.
@@ -168,7 +174,7 @@ class BoostingConfig(Section):
         50, "principal components of the training samples that tell which genes these are", ge=1
     )
     learning_rate: float = setting(0.1, "how far each tree moves the logits", gt=0, le=1)
-    max_trees: int = setting(500, "most trees", "trees", ge=1)
+    max_trees: int = setting(500, "most trees; of more than two classes, of each", "trees", ge=1)
     leaves: int = setting(8, "most leaves of a tree", "leaves", ge=2)
     min_leaf_samples: int = setting(20, "fewest training samples of a leaf", "samples", ge=1)
     gene_fraction: float = setting(
@@ -207,7 +213,8 @@ class EvaluationConfig(Section):
     confidence: float = setting(0.95, "coverage of the intervals", gt=0.5, lt=1)
     ece_bins: int = setting(10, "bins of the expected calibration error", "bins", ge=2, le=100)
     threshold: Literal["youden", "accuracy", "half"] = setting(
-        "youden", "how the decision threshold is chosen on validation samples; half = 0.5"
+        "youden",
+        "how the decision threshold of two classes is chosen on validation samples; half = 0.5",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,9 @@ class _Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-def check_counts(counts: CountsFile, needs_labels: bool = True) -> dict[str, Any]:
+def check_counts(
+    counts: CountsFile, needs_labels: bool = True, classes: Sequence[str] = CLASSES
+) -> dict[str, Any]:
     """Check a cohort and summarise it.
 
     Parameters
@@ -31,6 +34,8 @@ def check_counts(counts: CountsFile, needs_labels: bool = True) -> dict[str, Any
         The open counts file.
     needs_labels
         Whether every sample must have a label (a cohort to train on) or not (new samples).
+    classes
+        The labels that there may be; a cohort to train on has samples of each.
 
     Returns
     -------
@@ -46,12 +51,12 @@ def check_counts(counts: CountsFile, needs_labels: bool = True) -> dict[str, Any
     _check_ids(counts.samples.index, "sample", found)
     _check_ids(counts.genes.index, "gene", found)
     if needs_labels:
-        _check_labels(counts.samples, found)
+        _check_labels(counts.samples, classes, found)
         _check_patients(counts.samples, found)
     _check_values(counts, found)
     if found.errors:
         raise UserError("\n".join(f"{counts.path}: {line}" for line in found.errors))
-    return _summary(counts, found.warnings)
+    return _summary(counts, classes, found.warnings)
 
 
 def _check_ids(ids: pd.Index, what: str, found: _Findings) -> None:
@@ -62,22 +67,22 @@ def _check_ids(ids: pd.Index, what: str, found: _Findings) -> None:
         )
 
 
-def _check_labels(samples: pd.DataFrame, found: _Findings) -> None:
+def _check_labels(samples: pd.DataFrame, classes: Sequence[str], found: _Findings) -> None:
     if LABEL not in samples:
         hint = did_you_mean(LABEL, samples.columns)
         found.errors.append(f"the sample table has no column '{LABEL}'{hint}")
         return
     labels = samples[LABEL]
-    for row in np.flatnonzero(~labels.isin(CLASSES))[:1]:
+    for row in np.flatnonzero(~labels.isin(classes))[:1]:
         label = labels.iloc[row]
         found.errors.append(
             f"row {row + 1} (sample '{samples.index[row]}'), column '{LABEL}': found {label!r}; "
-            f"allowed: {', '.join(CLASSES)}{did_you_mean(label, CLASSES)}"
+            f"allowed: {', '.join(classes)}{did_you_mean(label, classes)}"
         )
-    for name in CLASSES:
+    for name in classes:
         n = int((labels == name).sum())
         if n == 0:
-            found.errors.append(f"no sample of class '{name}'; a classifier needs two classes")
+            found.errors.append(f"no sample of class '{name}'; a classifier needs some of each")
         elif n < FEW_SAMPLES:
             found.warnings.append(f"Class '{name}' has only {n} samples; expect wide intervals.")
 
@@ -114,7 +119,7 @@ def _check_values(counts: CountsFile, found: _Findings) -> None:
         found.warnings.append(f"{missing:,} counts ({share:.1%}) are missing.")
 
 
-def _summary(counts: CountsFile, warnings: list[str]) -> dict[str, Any]:
+def _summary(counts: CountsFile, classes: Sequence[str], warnings: list[str]) -> dict[str, Any]:
     samples = counts.samples
     summary: dict[str, Any] = {
         "n_samples": counts.shape[0],
@@ -122,7 +127,7 @@ def _summary(counts: CountsFile, warnings: list[str]) -> dict[str, Any]:
         "warnings": warnings,
     }
     if LABEL in samples:
-        summary["n_per_class"] = {name: int((samples[LABEL] == name).sum()) for name in CLASSES}
+        summary["n_per_class"] = {name: int((samples[LABEL] == name).sum()) for name in classes}
     for column, key in ((PATIENT, "n_patients"), (BATCH, "n_batches")):
         if column in samples:
             summary[key] = int(samples[column].nunique())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,6 +13,7 @@ from exprlab.errors import UserError
 from exprlab.files import atomic_path
 from exprlab.keys import (
     CALIBRATED,
+    CLASSES,
     LABEL,
     LOGIT,
     ORACLE_RECORDED,
@@ -21,6 +22,7 @@ from exprlab.keys import (
     SAMPLE_ID,
     SPLIT,
 )
+from exprlab.outputs import calibrate, decide, gathered, spread
 
 if TYPE_CHECKING:
     from exprlab.data.training_table import TrainingTable
@@ -32,10 +34,8 @@ CERTAIN = 1e-9
 
 def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
     """Write the logits of all samples."""
-    columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
-    frame = pd.DataFrame({**columns, LOGIT: logits.astype(np.float64)})
     with atomic_path(path) as temporary:
-        frame.to_parquet(temporary, index=False)
+        _logit_table(table, logits.astype(np.float64)).to_parquet(temporary, index=False)
 
 
 def read_posterior(path: Path) -> pd.DataFrame:
@@ -48,33 +48,49 @@ def read_posterior(path: Path) -> pd.DataFrame:
 
 
 def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
-    """Read the oracle's log odds of the recorded label, laid out as `write_logits` does."""
-    positive = (
-        read_posterior(path).filter(regex=f"^{ORACLE_RECORDED}").loc[table.sample_ids].iloc[:, -1]
-    )
-    p = np.clip(positive.to_numpy(), CERTAIN, 1 - CERTAIN)
+    """Read the oracle's logits of the recorded label, laid out as `write_logits` does."""
+    columns = [ORACLE_RECORDED + name for name in table.classes]
+    each = read_posterior(path).loc[table.sample_ids, columns]
+    p = np.clip(each.to_numpy(), CERTAIN, 1 - CERTAIN)
+    logits = np.log(p) if len(table.classes) > 2 else np.log(p[:, 1]) - np.log1p(-p[:, 1])
+    return _logit_table(table, logits)
+
+
+def _logit_table(table: TrainingTable, logits: np.ndarray) -> pd.DataFrame:
     columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
-    return pd.DataFrame({**columns, LOGIT: np.log(p) - np.log1p(-p)})
+    return pd.DataFrame({**columns, **spread(LOGIT, logits, table.classes)})
 
 
 def read_logits(path: Path, split: str) -> pd.DataFrame:
-    """Read the logits of one split: sample_id, label (0 / 1), logit."""
+    """Read the logits of one split: sample_id, label (from 0 on), logit or a logit per class."""
     frame = _read_parquet(path)
     return frame[frame[SPLIT] == split].drop(columns=SPLIT).reset_index(drop=True)
 
 
-def write_predictions(path: Path, test: pd.DataFrame, temperature: float, threshold: float) -> None:
-    """Add probabilities and predictions to the logits of test samples and write them."""
-    from scipy.special import expit
+def outputs(
+    logit: np.ndarray, temperature: float, threshold: float | None, classes: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return what a model says of samples: probabilities before and after calibration, class.
 
-    calibrated = expit(test[LOGIT] / temperature)
-    frame = test.assign(
-        **{
-            PROBABILITY: expit(test[LOGIT]),
-            CALIBRATED: calibrated,
-            PREDICTION: (calibrated >= threshold).astype(np.int8),
-        }
-    )
+    The class is its place in `classes`.
+    """
+    calibrated = calibrate(logit, temperature)
+    return {
+        **spread(PROBABILITY, calibrate(logit, 1.0), classes),
+        **spread(CALIBRATED, calibrated, classes),
+        PREDICTION: decide(calibrated, threshold),
+    }
+
+
+def write_predictions(
+    path: Path,
+    test: pd.DataFrame,
+    temperature: float,
+    threshold: float | None,
+    classes: Sequence[str] = CLASSES,
+) -> None:
+    """Add probabilities and predictions to the logits of test samples and write them."""
+    frame = test.assign(**outputs(gathered(LOGIT, test), temperature, threshold, classes))
     with atomic_path(path) as temporary:
         frame.to_parquet(temporary, index=False)
 

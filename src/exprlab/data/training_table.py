@@ -10,16 +10,17 @@ import pandas as pd
 
 from exprlab.data.formats import open_counts
 from exprlab.errors import UserError
-from exprlab.keys import CLASSES, LABEL, PATIENT, SAMPLE_ID, SPLIT, SPLITS
+from exprlab.keys import LABEL, PATIENT, SAMPLE_ID, SPLIT, SPLITS, class_order
 
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Samples in the order of the counts, with label (0 / 1) and split."""
+    """Samples in the order of the counts, with label (its place in `classes`) and split."""
 
     sample_ids: pd.Index
     labels: np.ndarray
     split: np.ndarray
+    classes: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -70,5 +71,7 @@ def read_training_table(counts_path: Path, split_path: Path) -> TrainingTable:
     with open_counts(counts_path) as counts:
         samples = counts.samples
     split = read_split(split_path, samples)
-    labels = (samples[LABEL] == CLASSES[1]).to_numpy(dtype=np.int8)
-    return TrainingTable(samples.index, labels, split.to_numpy(dtype=str))
+    names = samples[LABEL].astype(str)
+    classes = class_order(names)
+    labels = np.array([classes.index(name) for name in names], dtype=np.int8)
+    return TrainingTable(samples.index, labels, split.to_numpy(dtype=str), classes)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from exprlab.evaluation.metrics import binary_metrics, sample_losses
+from exprlab.evaluation.metrics import classification_metrics, sample_losses
 
 # Weights held at once: a megabyte or two stays in the cache, and 100,000 resamples fit in memory.
 _WEIGHTS_AT_ONCE = 200_000
@@ -86,7 +86,7 @@ def _percentile_limits(
 def intervals(
     label: ArrayLike,
     probability: ArrayLike,
-    threshold: float,
+    threshold: float | None,
     *,
     n_resamples: int,
     confidence: float,
@@ -97,9 +97,9 @@ def intervals(
 
     Parameters
     ----------
-    label, probability : (n_samples,) arrays
-    threshold : float
-        Held fixed: it was chosen on validation samples.
+    label, probability, threshold
+        As for `exprlab.evaluation.metrics.classification_metrics`. The threshold is held fixed: it
+        was chosen on validation samples.
     n_resamples : int
     confidence : float
         Coverage of the interval, e.g. 0.95.
@@ -115,9 +115,11 @@ def intervals(
         the bootstrap cannot see what these samples do not show.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
-    point = binary_metrics(label, probability, threshold, n_bins=n_bins)
+    point = classification_metrics(label, probability, threshold, n_bins=n_bins)
     chunks = [
-        binary_metrics(label, probability, threshold, stratified_weights(label, n, rng), n_bins)
+        classification_metrics(
+            label, probability, threshold, stratified_weights(label, n, rng), n_bins
+        )
         for n in _chunk_sizes(label.size, n_resamples)
     ]
     found = {}
@@ -176,7 +178,8 @@ def paired_bootstrap(
 
     Parameters
     ----------
-    label, probability_a, probability_b : (n_samples,) arrays
+    label : (n_samples,) array
+    probability_a, probability_b : (n_samples,) or (n_samples, n_classes) arrays
     metric : {"log_loss", "brier"}
     n_resamples : int
         Stratified by class; both models see the same resample, which takes out what makes

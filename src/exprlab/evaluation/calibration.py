@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+
+from exprlab.outputs import activate
 
 # Root mean square of the logits after calibration, at least and at most. At 0.01 probabilities
 # stay within about 0.01 of one half; at 20 most are within 1e-8 of 0 or 1, and still distinct
@@ -15,39 +16,43 @@ WEAKEST, STRONGEST = 0.01, 20.0
 
 
 def fit_temperature(logit: ArrayLike, label: ArrayLike) -> float:
-    """Return the temperature T > 0 under which ``sigmoid(logit / T)`` is most likely.
+    """Return the temperature T > 0 under which ``activate(logit / T)`` is most likely.
 
     Parameters
     ----------
-    logit : (n_samples,) array
+    logit : (n_samples,) or (n_samples, n_classes) array
         Of validation samples; finite.
-    label : (n_samples,) array of 0 and 1
+    label : (n_samples,) array of whole numbers from 0 on
 
     Returns
     -------
     float
         Within ``[rms / 20, rms / 0.01]``, where rms is the root mean square of the logits: a
         temperature in the units of the logits, so that logits ten times as large get ten times
-        the temperature. Logits that carry no signal, or point the wrong way, get the upper limit
-        (every probability close to 0.5); logits that are all 0 get 1.
+        the temperature. Logits of several classes count from their mean over the classes, which
+        changes no probability. Logits that carry no signal, or point the wrong way, get the upper
+        limit (all classes of a sample about equally probable); logits that are all 0 get 1.
 
     Notes
     -----
     Temperature scaling, Guo et al. (2017). The log-likelihood is concave in 1 / T, so its slope
-    has at most one zero, which bisection finds. When each sample lies on its own side of 0 the
-    likelihood grows without end as T falls; labels 0 and 1 then give way to the targets
-    1 / (n_benign + 2) and (n_malignant + 1) / (n_malignant + 2) of Platt (1999), so that a few
-    validation samples cannot make the model boundlessly sure of itself.
+    has at most one zero, which bisection finds. When no sample has a larger logit for another
+    class than its own, the likelihood grows without end as T falls; a label then gives way to the
+    targets of Platt (1999), (n + 1) / (n + n_classes) for the sample's class of n samples and
+    1 / (n + n_classes) for each other one, so that a few validation samples cannot make the model
+    boundlessly sure of itself.
     """
-    logit, label = np.asarray(logit, dtype=np.float64), np.asarray(label, dtype=np.float64)
+    logit, label = np.asarray(logit, dtype=np.float64), np.asarray(label)
+    if logit.ndim == 2:
+        logit = logit - logit.mean(axis=1, keepdims=True)
     rms = float(np.sqrt(np.mean(logit**2)))
     if rms == 0:
         return 1.0
     scaled = logit / rms
-    target = _platt_targets(label) if np.all((2 * label - 1) * scaled >= 0) else label
+    target = _targets(label, scaled)
 
     def slope(strength: float) -> float:
-        return float(np.sum((target - expit(strength * scaled)) * scaled))
+        return float(np.sum((target - activate(strength * scaled)) * scaled))
 
     low, high = WEAKEST, STRONGEST
     if slope(low) <= 0:
@@ -61,31 +66,30 @@ def fit_temperature(logit: ArrayLike, label: ArrayLike) -> float:
     return rms / low
 
 
-def _platt_targets(label: NDArray[np.float64]) -> NDArray[np.float64]:
-    n_malignant = label.sum()
-    n_benign = label.size - n_malignant
-    return np.where(label == 1, (n_malignant + 1) / (n_malignant + 2), 1 / (n_benign + 2))
-
-
-def calibrate(logit: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """Return ``sigmoid(logit / temperature)``, float64, without overflow at either end."""
-    return expit(np.asarray(logit, dtype=np.float64) / temperature)
-
-
-def decide(probability: ArrayLike, threshold: float) -> NDArray[np.int8]:
-    """Return 1 where the probability reaches the threshold, else 0."""
-    return (np.asarray(probability) >= threshold).astype(np.int8)
+def _targets(label: NDArray, logit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what the probabilities, shaped as the logits, are fitted to."""
+    # One logit says how far the positive class is above the other.
+    scores = logit if logit.ndim == 2 else np.column_stack([np.zeros_like(logit), logit])
+    n = scores.shape[1]
+    truth = label[:, None] == np.arange(n)
+    target = truth.astype(np.float64)
+    if np.all(scores[truth] >= scores.max(axis=1)):
+        size = truth.sum(axis=0)[label.astype(np.intp), None]
+        target = (size * truth + 1) / (size + n)
+    return target if logit.ndim == 2 else target[:, 1]
 
 
 def choose_threshold(
     label: ArrayLike, probability: ArrayLike, rule: Literal["youden", "accuracy", "half"]
-) -> float:
+) -> float | None:
     """Return the decision threshold that a rule finds best on validation samples.
+
+    More than two classes have none: the most probable class is called, whatever the rule.
 
     Parameters
     ----------
     label : (n_samples,) array of 0 and 1
-    probability : (n_samples,) array
+    probability : (n_samples,) array, or (n_samples, n_classes)
         Calibrated probabilities, within [0, 1].
     rule : {"youden", "accuracy", "half"}
         Largest sensitivity + specificity (Youden 1950), largest accuracy, or simply 0.5.
@@ -98,9 +102,11 @@ def choose_threshold(
         two equally close ones the lower. With one class only, every threshold is equally good
         under ``"youden"``.
     """
+    label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
+    if probability.ndim == 2:
+        return None
     if rule == "half":
         return 0.5
-    label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
     knots = np.unique(np.concatenate([[0.0], probability, [1.0]]))
     # A score of exactly 0 or 1 has no room on its outer side; the edge itself still calls
     # everything positive at 0.

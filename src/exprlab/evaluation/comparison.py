@@ -14,6 +14,7 @@ from scipy.special import ndtr, ndtri
 from exprlab import keys
 from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import Difference, paired_bootstrap
+from exprlab.outputs import gathered
 
 if TYPE_CHECKING:
     from exprlab.config.steps import EvaluationConfig
@@ -31,9 +32,10 @@ def delong_test(
 
     Parameters
     ----------
-    label : (n_samples,) array of 0 and 1
-    score_a, score_b : (n_samples,) arrays
-        Only their order matters.
+    label : (n_samples,) array of whole numbers from 0 on
+    score_a, score_b : (n_samples,) or (n_samples, n_classes) arrays
+        Of the positive class, or of each class, which is then told from the rest; the area is
+        the mean over classes. Only the order of the samples matters.
     confidence : float
         Coverage of the interval.
 
@@ -44,21 +46,33 @@ def delong_test(
         variance is 0 the interval has width 0, and p is 1 for equal areas and 0 otherwise. With
         a single sample in a class there is no variance to estimate: (-1, 1) and p = 1.
 
+    Notes
+    -----
+    The mean area over classes is a mean over samples too: each adds its share as a positive of its
+    own class and as a negative of every other one. As samples are drawn class by class in the
+    bootstrap, the variance is the sum over classes of that of these shares.
+
     References
     ----------
     DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44, 837-845, by the midranks of Sun & Xu
     (2014), IEEE Signal Processing Letters 21, 1389-1393.
     """
-    positive = np.asarray(label) == 1
-    components = [_components(positive, np.asarray(score)) for score in (score_a, score_b)]
+    label = np.asarray(label).astype(np.intp)
+    scores = [np.asarray(score).reshape(label.size, -1).T for score in (score_a, score_b)]
+    told = range(len(scores[0])) if len(scores[0]) > 1 else [1]
+    sizes = np.bincount(label, minlength=max(2, len(told)))
     # The variance of the difference is that of the differences of the components, so no
     # covariance matrix is needed, and equal models have a variance of exactly 0.
-    of_positives, of_negatives = (a - b for a, b in zip(*components, strict=True))
-    difference = float(of_positives.mean())
-    if min(of_positives.size, of_negatives.size) < 2:
+    difference, share = 0.0, np.zeros(label.size)
+    for own, a, b in zip((label == k for k in told), *scores, strict=True):
+        gaps = [x - y for x, y in zip(_components(own, a), _components(own, b), strict=True)]
+        difference += float(gaps[0].mean()) / len(told)
+        for members, gap in zip((own, ~own), gaps, strict=True):
+            share[members] += gap * (sizes[label[members]] / gap.size)
+    if sizes.min() < 2:
         return Difference(difference, -1.0, 1.0, 1.0)
-    variance = of_positives.var(ddof=1) / of_positives.size
-    variance += of_negatives.var(ddof=1) / of_negatives.size
+    variance = sum(share[label == k].var(ddof=1) / n for k, n in enumerate(sizes))
+    variance /= len(told) ** 2
     if variance == 0:
         return Difference(difference, difference, difference, float(difference == 0))
     margin = ndtri((1 + confidence) / 2) * np.sqrt(variance)
@@ -94,7 +108,7 @@ def compare(
     ----------
     predictions : mapping
         Model -> split -> columns of predictions.parquet (`sample_id`, `label`,
-        `calibrated_probability`), as a DataFrame or a dict of arrays.
+        `calibrated_probability`, or one for each class), as a DataFrame or a dict of arrays.
     evaluations : mapping
         Model -> split -> content of evaluation.json; of the oracle too, where there is one.
     settings : EvaluationConfig
@@ -173,8 +187,8 @@ def _align(
     for model in models:
         table = predictions[model][split]
         order = np.argsort(np.asarray(table[keys.SAMPLE_ID], dtype=str), kind="stable")
-        names = (keys.SAMPLE_ID, keys.LABEL, keys.CALIBRATED)
-        sorted_columns.append([np.asarray(table[name])[order] for name in names])
+        columns = (gathered(name, table) for name in (keys.SAMPLE_ID, keys.LABEL, keys.CALIBRATED))
+        sorted_columns.append([column[order] for column in columns])
     (id_a, label_a, a), (id_b, label_b, b) = sorted_columns
     where = f"{split}: {models[0]} and {models[1]}"
     if not np.array_equal(id_a, id_b):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from exprlab import keys
-from exprlab.evaluation.calibration import decide
-from exprlab.evaluation.metrics import bin_index, ranked_counts
+from exprlab.evaluation.layout import lay_out, lay_out_table
+from exprlab.evaluation.metrics import bin_index, confusion_table, ranked_counts, top_label
 
 # A curve with more points looks the same and makes a heavier file.
 MAX_POINTS = 500
@@ -16,15 +18,43 @@ SCORE_BINS = 20
 Curve = dict[str, list[float]]
 
 
-def curves(label: ArrayLike, probability: ArrayLike, n_bins: int) -> dict[str, Curve]:
-    """Return the four curves of evaluation.json for ``(n_samples,)`` labels and probabilities."""
+def curves(
+    label: ArrayLike, probability: ArrayLike, n_bins: int, classes: Sequence[str] = keys.CLASSES
+) -> dict[str, Curve | dict[str, Curve]]:
+    """Return the curves of evaluation.json, of each class that is told from the rest.
+
+    Parameters
+    ----------
+    label, probability
+        As for `exprlab.evaluation.metrics.classification_metrics`.
+    n_bins : int
+        Bins of the reliability diagrams.
+    classes
+        Names of the classes.
+
+    Returns
+    -------
+    dict
+        `roc`, `precision_recall`, `calibration`, `scores`; with more than two classes also
+        `confidence`, the reliability diagram of the most probable class.
+    """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
-    return {
-        "roc": roc(label, probability),
-        "precision_recall": precision_recall(label, probability),
-        "calibration": calibration(label, probability, n_bins),
-        "scores": scores(label, probability),
+    one_column = probability.ndim == 1
+    columns = {1: probability} if one_column else dict(enumerate(probability.T))
+
+    def of_each(curve: Callable[[NDArray, NDArray[np.float64]], Curve]) -> Curve | dict[str, Curve]:
+        return lay_out([curve(label == k, column) for k, column in columns.items()], classes)
+
+    names = tuple(classes) if one_column else ("rest", "own")
+    found = {
+        "roc": of_each(roc),
+        "precision_recall": of_each(precision_recall),
+        "calibration": of_each(lambda own, p: calibration(own, p, n_bins)),
+        "scores": of_each(lambda own, p: scores(own, p, names)),
     }
+    if not one_column:
+        found["confidence"] = calibration(*top_label(label, probability), n_bins)
+    return found
 
 
 def roc(label: NDArray, probability: NDArray[np.float64]) -> Curve:
@@ -64,21 +94,28 @@ def calibration(label: NDArray, probability: NDArray[np.float64], n_bins: int) -
     }
 
 
-def scores(label: NDArray, probability: NDArray[np.float64]) -> Curve:
-    """Return a histogram of the probability for each class: `edges`, and counts per class."""
+def scores(
+    label: NDArray, probability: NDArray[np.float64], names: Sequence[str] = keys.CLASSES
+) -> Curve:
+    """Return histograms of the probability where the label is 0 and 1: `edges`, counts by name."""
     bins = bin_index(probability, SCORE_BINS)
     counts = {
         name: np.bincount(bins[label == value], minlength=SCORE_BINS).tolist()
-        for value, name in enumerate(keys.CLASSES)
+        for value, name in enumerate(names)
     }
     return {"edges": np.linspace(0, 1, SCORE_BINS + 1).tolist(), **counts}
 
 
-def confusion(label: ArrayLike, probability: ArrayLike, threshold: float) -> dict[str, int]:
-    """Return the counts `tn`, `fp`, `fn`, `tp` of the decisions at a threshold."""
-    cells = 2 * np.asarray(label, dtype=np.intp) + decide(probability, threshold)
-    counts = np.bincount(cells, minlength=4).tolist()
-    return dict(zip(["tn", "fp", "fn", "tp"], counts, strict=True))
+def confusion(
+    label: ArrayLike,
+    probability: ArrayLike,
+    threshold: float | None,
+    classes: Sequence[str] = keys.CLASSES,
+) -> dict[str, int] | dict[str, dict[str, int]]:
+    """Return the counts `tn`, `fp`, `fn`, `tp`, or of more classes true class -> called class."""
+    label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
+    table = confusion_table(label, probability, threshold, np.ones(label.size))
+    return lay_out_table(table.astype(int).tolist(), classes)
 
 
 def _thin(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from exprlab import keys
 from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import intervals
-from exprlab.evaluation.calibration import calibrate
 from exprlab.evaluation.curves import confusion, curves
-from exprlab.evaluation.metrics import binary_metrics
+from exprlab.evaluation.metrics import classification_metrics, metrics_by_class
 from exprlab.evaluation.truth import distance_from_oracle
+from exprlab.outputs import calibrate
 
 if TYPE_CHECKING:
     from exprlab.config.steps import EvaluationConfig
@@ -26,23 +27,29 @@ def evaluate(
     label: ArrayLike,
     logit: ArrayLike,
     temperature: float,
-    threshold: float,
+    threshold: float | None,
     settings: EvaluationConfig,
     rng: np.random.Generator,
+    classes: Sequence[str] = keys.CLASSES,
     posterior: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Judge a model on test samples.
 
     Parameters
     ----------
-    label : (n_samples,) array of 0 and 1
-    logit : (n_samples,) array
+    label : (n_samples,) array of whole numbers
+        Places in `classes`.
+    logit : (n_samples,) or (n_samples, n_classes) array
+        Of the positive class, or of each of more than two.
     temperature, threshold : float
-        Fitted on validation samples. The threshold applies to the calibrated probability.
+        Fitted on validation samples. The threshold applies to the calibrated probability; more
+        than two classes have none.
     settings : EvaluationConfig
     rng : numpy.random.Generator
         Of the bootstrap.
-    posterior : (n_samples,) array, optional
+    classes
+        Names of the classes.
+    posterior : array shaped as `logit`, optional
         The oracle's probabilities, where the cohort is simulated.
 
     Returns
@@ -57,7 +64,7 @@ def evaluate(
         If a class is missing among the test samples, or a logit is not finite.
     """
     label, logit = np.asarray(label), np.asarray(logit, dtype=np.float64)
-    _check(label, logit)
+    _check(label, logit, classes)
     probability = calibrate(logit, temperature)
     found = intervals(
         label,
@@ -68,29 +75,44 @@ def evaluate(
         n_bins=settings.ece_bins,
         rng=rng,
     )
-    before = binary_metrics(label, calibrate(logit, 1.0), threshold, n_bins=settings.ece_bins)
+    raw = calibrate(logit, 1.0)
+    before = classification_metrics(label, raw, threshold, n_bins=settings.ece_bins)
     truth = {}
     if posterior is not None:
         distances = distance_from_oracle(label, probability, posterior, settings, rng)
         truth = {"truth": {name: interval._asdict() for name, interval in distances.items()}}
     return {
         "n_test": int(label.size),
-        "n_per_class": {
-            name: int(np.sum(label == value)) for value, name in enumerate(keys.CLASSES)
-        },
-        "threshold": float(threshold),
+        "n_per_class": {name: int(np.sum(label == value)) for value, name in enumerate(classes)},
+        "threshold": None if threshold is None else float(threshold),
         "temperature": float(temperature),
         "confidence": float(settings.confidence),
         "settings": settings.settings(),
         "metrics": {name: interval._asdict() for name, interval in found.items()},
         "uncalibrated": {name: {"value": float(before[name])} for name in CALIBRATION_METRICS},
+        **_of_each_class(label, probability, classes),
         **truth,
-        "confusion": confusion(label, probability, threshold),
-        "curves": curves(label, probability, settings.ece_bins),
+        "confusion": confusion(label, probability, threshold, classes),
+        "curves": curves(label, probability, settings.ece_bins, classes),
     }
 
 
-def _check(label: NDArray, logit: NDArray[np.float64]) -> None:
+def _of_each_class(
+    label: NDArray, probability: NDArray[np.float64], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return each class against the rest; of two classes, the metrics say it already."""
+    if len(classes) == 2:
+        return {}
+    found = metrics_by_class(label, probability)
+    return {
+        "by_class": {
+            label: {name: float(values[k]) for name, values in found.items()}
+            for k, label in enumerate(classes)
+        }
+    }
+
+
+def _check(label: NDArray, logit: NDArray[np.float64], classes: Sequence[str]) -> None:
     n_bad = int(np.sum(~np.isfinite(logit)))
     if n_bad:
         raise UserError(
@@ -98,9 +120,9 @@ def _check(label: NDArray, logit: NDArray[np.float64]) -> None:
             "the training has diverged; lower models.*.learning_rate, or train with precision "
             "32-true"
         )
-    for value, name in enumerate(keys.CLASSES):
+    for value, name in enumerate(classes):
         if not np.any(label == value):
             raise UserError(
-                f"none of the {label.size} test samples is {name}; a test needs both classes. "
+                f"none of the {label.size} test samples is {name}; a test needs every class. "
                 "Raise split.test_fraction or add samples of that class"
             )

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import t as student
 
-from exprlab.evaluation.metrics import binary_metrics
+from exprlab.evaluation.metrics import classification_metrics
 
-# Labels (n_permutations, n_samples) of 0 and 1 -> scores of the test samples, (.., n_test).
+# Labels (n_permutations, n_samples) from 0 on -> scores of the test samples, (.., n_test), or of
+# more than two classes (.., n_test, n_classes).
 Pipeline = Callable[[NDArray[np.int8]], NDArray[np.float64]]
 # A false alarm in a thousand splits; leaks worth the name are many standard errors away.
 CONFIDENCE = 0.999
@@ -44,7 +45,7 @@ def permuted_labels(
 
     Returns
     -------
-    (n_permutations, n_samples) array of 0 and 1
+    (n_permutations, n_samples) array
     """
     labels = np.asarray(labels)
     _, first, patient = np.unique(patients, return_index=True, return_inverse=True)
@@ -65,7 +66,8 @@ def linear_pipeline(features: NDArray, train: NDArray, test: NDArray) -> Pipelin
     """Return the pipeline of ridge regression on fixed features, the mean over `PENALTIES`.
 
     One factorisation per penalty serves all permutations: in the dual form the weights of the
-    samples are (K + penalty)^-1 y, with the inner products K of the training samples.
+    samples are (K + penalty)^-1 y, with the inner products K of the training samples. Of more than
+    two classes, each is told from the rest.
     """
     inputs = np.ascontiguousarray(features[train])
     mean = inputs.mean(axis=0)
@@ -79,6 +81,9 @@ def linear_pipeline(features: NDArray, train: NDArray, test: NDArray) -> Pipelin
     ]
 
     def scores(labels: NDArray[np.int8]) -> NDArray[np.float64]:
+        if labels.max() > 1:
+            each = [scores((labels == k).astype(np.int8)) for k in range(labels.max() + 1)]
+            return np.stack(each, axis=-1)
         targets = labels[:, train].astype(np.float64)
         targets = (targets - targets.mean(axis=1, keepdims=True)).T
         found = [to_test @ cho_solve(factor, targets) for factor in factors]
@@ -103,7 +108,7 @@ def guard(
         From labels of all samples to scores of the test samples. Every step that sees labels has
         to be inside; what it has been fitted on before stays invisible.
     labels, patients : (n_samples,) arrays
-        Of all samples, 0 and 1.
+        Of all samples; labels are whole numbers from 0 on.
     test : (n_test,) array
         Row numbers of the test samples.
     n_permutations : int
@@ -118,7 +123,7 @@ def guard(
     permuted = permuted_labels(labels, patients, n_permutations, rng)
     aurocs = np.array(
         [
-            float(binary_metrics(row[test], _within_0_and_1(score), 0.5)["auroc"])
+            float(classification_metrics(row[test], _within_0_and_1(score), 0.5)["auroc"])
             for row, score in zip(permuted, pipeline(permuted), strict=True)
         ]
     )
@@ -137,6 +142,8 @@ def guard(
 
 
 def _within_0_and_1(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ranks as a share of the samples; only their order matters."""
+    """Return each column's ranks as a share of the samples; only their order matters."""
+    if scores.ndim == 2:
+        return np.column_stack([_within_0_and_1(column) for column in scores.T])
     order = np.unique(scores, return_inverse=True)[1]
     return order / max(1, order.max())

@@ -1,8 +1,10 @@
-"""Test metrics of a binary classifier, for many sets of sample weights at once.
+"""Test metrics of a classifier, for many sets of sample weights at once.
 
 Every metric is a function of weighted sums over samples. A bootstrap resample is a vector of
 weights (how often each sample was drawn), so the formula that gives the point estimate, with all
 weights one, gives a thousand resamples too, in one pass over a matrix.
+
+Of two classes the positive one is told from the other; of more, each is told from the rest.
 """
 
 from __future__ import annotations
@@ -12,15 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 
 from exprlab import keys
-from exprlab.evaluation.calibration import decide
+from exprlab.outputs import by_class, decide, n_outputs
 
 Floats = NDArray[np.float64]
 
 
-def binary_metrics(
+def classification_metrics(
     label: ArrayLike,
     probability: ArrayLike,
-    threshold: float,
+    threshold: float | None = None,
     weights: ArrayLike | None = None,
     n_bins: int = 10,
 ) -> dict[str, Floats]:
@@ -28,12 +30,13 @@ def binary_metrics(
 
     Parameters
     ----------
-    label : (n_samples,) array of 0 and 1
-        1 is the positive class (malignant).
-    probability : (n_samples,) array
-        Of the positive class, within [0, 1].
-    threshold : float
-        Probabilities from here on are called positive.
+    label : (n_samples,) array of whole numbers
+        From 0 on; of two classes, 1 is the positive one (malignant).
+    probability : (n_samples,) or (n_samples, n_classes) array
+        Of the positive class, or of each class; within [0, 1].
+    threshold : float, optional
+        Of two classes, probabilities from here on are called positive. More classes need none:
+        the most probable one is called.
     weights : (n_samples,) or (n_resamples, n_samples) array, optional
         Non-negative sample weights; ones if not given.
     n_bins : int
@@ -46,49 +49,98 @@ def binary_metrics(
 
     Notes
     -----
+    With more than two classes ``auroc``, ``auprc``, ``sensitivity``, ``specificity`` and ``f1``
+    are the mean over the classes of each one against the rest (macro average).
+
     - ``auroc``: the Mann-Whitney statistic, ties counted half [1]_. NaN if a class is missing.
     - ``auprc``: average precision, the sum of precision times the gain in recall over the distinct
       scores; no interpolation. NaN without positive samples.
-    - ``sensitivity``, ``specificity``, ``balanced_accuracy``: NaN if a class they need is missing.
-    - ``f1``, ``mcc``: 0 where they would be 0 / 0, as when nothing is called positive.
+    - ``sensitivity``, ``specificity``, ``balanced_accuracy`` (the mean of all classes' recall):
+      NaN if a class they need is missing.
+    - ``f1``, ``mcc`` (of more classes, Gorodkin's R_K [2]_): 0 where they would be 0 / 0, as when
+      nothing is called positive.
+    - ``brier``: of more classes, the sum over them of the squared distances.
     - ``log_loss``: in nats; probabilities are kept one float epsilon away from 0 and 1.
-    - ``ece``: expected calibration error over equal-width bins [2]_, the weighted mean over bins
-      of \\|mean label - mean probability\\|; see `bin_index` for which bin a boundary falls into.
+    - ``ece``: expected calibration error over equal-width bins [3]_, the weighted mean over bins
+      of \\|observed share - mean probability\\|: of the positive class, or with more classes of
+      the one that is most probable. See `bin_index` for which bin a boundary falls into.
 
     A class is missing where its weights sum to 0. No case warns.
 
     References
     ----------
     .. [1] Hanley & McNeil (1982), Radiology 143, 29-36.
-    .. [2] Guo et al. (2017), On calibration of modern neural networks, eq. 3, for the positive
-       class.
+    .. [2] Gorodkin (2004), Computational Biology and Chemistry 28, 367-374.
+    .. [3] Guo et al. (2017), On calibration of modern neural networks, eq. 3.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
     weights = np.asarray(np.ones(label.size) if weights is None else weights, dtype=np.float64)
+    table = confusion_table(label, probability, threshold, weights)
+    each = _against_rest(label, probability, table, weights)
+    total = weights.sum(axis=-1)
     values = {
-        **_ranking(label, probability, weights),
-        **_decisions(label, decide(probability, threshold), weights),
+        **{name: of_classes.mean(axis=-1) for name, of_classes in each.items()},
+        **_decisions(table),
         **{
-            name: _ratio((weights * loss).sum(axis=-1), weights.sum(axis=-1))
+            name: _ratio((weights * loss).sum(axis=-1), total)
             for name, loss in sample_losses(label, probability).items()
         },
-        "ece": _calibration_error(label, probability, weights, n_bins),
+        "ece": _calibration_error(*top_label(label, probability), weights, n_bins),
     }
     return {name: values[name] for name in keys.METRICS}
+
+
+def metrics_by_class(
+    label: ArrayLike, probability: ArrayLike, threshold: float | None = None
+) -> dict[str, Floats]:
+    """Return what is averaged over classes, (n,) each: of two classes for the positive one."""
+    label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
+    weights = np.ones(label.size)
+    table = confusion_table(label, probability, threshold, weights)
+    return _against_rest(label, probability, table, weights)
 
 
 def sample_losses(label: NDArray, probability: Floats) -> dict[str, Floats]:
     """Return the proper scores of each sample, ``(n_samples,)``, whose mean is the metric."""
     epsilon = np.finfo(np.float64).eps
-    clipped = np.clip(probability, epsilon, 1 - epsilon)
+    probability = by_class(probability)
+    truth = label[:, None] == np.arange(probability.shape[1])
+    distance = ((probability - truth) ** 2)[:, _told_apart(probability)]
     return {
-        "brier": (probability - label) ** 2,
-        "log_loss": -xlogy(label, clipped) - xlogy(1 - label, 1 - clipped),
+        "brier": distance.sum(axis=1),
+        "log_loss": -xlogy(truth, np.clip(probability, epsilon, 1 - epsilon)).sum(axis=1),
     }
 
 
+def top_label(label: NDArray, probability: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Return whether an event came, and its probability, (n_samples,) both.
+
+    Of two classes the event is the positive class; of more, that the most probable one is right.
+    """
+    if probability.ndim == 1:
+        return label == 1, probability
+    return probability.argmax(axis=1) == label, probability.max(axis=1)
+
+
+def confusion_table(
+    label: NDArray, probability: Floats, threshold: float | None, weights: Floats
+) -> Floats:
+    """Return the weight of true classes (rows) called each class, (..., n_classes, n_classes)."""
+    n = by_class(probability).shape[1]
+    cell = n * label.astype(np.intp) + decide(probability, threshold)
+    # One product for all resamples; counts are whole numbers, so it is exact.
+    sums = weights @ (cell[:, None] == np.arange(n * n)).astype(np.float64)
+    return sums.reshape(*weights.shape[:-1], n, n)
+
+
+def _told_apart(probability: Floats) -> slice:
+    """Return which columns of `by_class` belong to classes that are told from the rest."""
+    n = probability.shape[1]
+    return slice(n - n_outputs(n), n)
+
+
 def ranked_counts(
-    label: NDArray, probability: Floats, weights: Floats | None = None
+    positive: NDArray, probability: Floats, weights: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """Return true and false positives as the threshold falls past each distinct score.
 
@@ -98,12 +150,12 @@ def ranked_counts(
         Weighted counts; the first entry is 0 (nothing called positive), the last one the class
         total. Samples with equal scores cross together, so no order among them matters.
     """
-    weights = np.ones(label.size) if weights is None else weights
+    weights = np.ones(positive.size) if weights is None else weights
     order = np.argsort(-probability, kind="stable")
     steps = np.flatnonzero(np.diff(probability[order])) + 1
-    bounds = np.concatenate([[0], steps, [label.size]])
+    bounds = np.concatenate([[0], steps, [positive.size]])
     weights = np.take(weights, order, axis=-1)
-    positive = label[order] == 1
+    positive = positive[order] == 1
     return _cumulative(weights * positive, bounds), _cumulative(weights * ~positive, bounds)
 
 
@@ -113,39 +165,68 @@ def bin_index(probability: Floats, n_bins: int) -> NDArray[np.intp]:
     return np.searchsorted(inner_edges, probability, side="right")
 
 
-def _ranking(label: NDArray, probability: Floats, weights: Floats) -> dict[str, Floats]:
-    tp, fp = ranked_counts(label, probability, weights)
+def _against_rest(
+    label: NDArray, probability: Floats, table: Floats, weights: Floats
+) -> dict[str, Floats]:
+    """Return the metrics of one class against the rest, (..., n) for n classes told apart."""
+    probability = by_class(probability)
+    chosen = _told_apart(probability)
+    numbers = range(probability.shape[1])[chosen]
+    ranks = [_ranking(label == k, probability[:, k], weights) for k in numbers]
+    true, called, hit = (x[..., chosen] for x in _margins(table))
+    total = table.sum(axis=(-2, -1))[..., None]
+    return {
+        "auroc": np.stack([auroc for auroc, _ in ranks], axis=-1),
+        "auprc": np.stack([auprc for _, auprc in ranks], axis=-1),
+        "sensitivity": _ratio(hit, true),
+        "specificity": _ratio(total - true - called + hit, total - true),
+        "f1": _ratio(2 * hit, true + called, empty=0.0),
+    }
+
+
+def _ranking(positive: NDArray, probability: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return the area under the ROC curve and the average precision."""
+    tp, fp = ranked_counts(positive, probability, weights)
     positives, negatives = tp[..., -1], fp[..., -1]
     gained = np.diff(tp, axis=-1)
     # Each negative of a group of ties has all positives above it on its side, and half of its own.
     wins = np.diff(fp, axis=-1) * (tp[..., :-1] + gained / 2)
     precision = _ratio(tp[..., 1:], tp[..., 1:] + fp[..., 1:], empty=0.0)
-    return {
-        "auroc": _ratio(wins.sum(axis=-1), positives * negatives),
-        "auprc": _ratio((gained * precision).sum(axis=-1), positives),
-    }
-
-
-def _decisions(label: NDArray, decision: NDArray, weights: Floats) -> dict[str, Floats]:
-    tn, fp, fn, tp = (
-        (weights * ((label == truth) & (decision == call))).sum(axis=-1)
-        for truth, call in [(0, 0), (0, 1), (1, 0), (1, 1)]
+    return (
+        _ratio(wins.sum(axis=-1), positives * negatives),
+        _ratio((gained * precision).sum(axis=-1), positives),
     )
-    sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
-    margins = np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn))
+
+
+def _decisions(table: Floats) -> dict[str, Floats]:
+    true, called, hit = _margins(table)
     return {
-        "accuracy": _ratio(tp + tn, tp + tn + fp + fn),
-        "balanced_accuracy": (sensitivity + specificity) / 2,
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn, empty=0.0),
-        "mcc": _ratio(tp * tn - fp * fn, margins, empty=0.0),
+        "accuracy": _ratio(hit.sum(axis=-1), true.sum(axis=-1)),
+        "balanced_accuracy": _ratio(hit, true).mean(axis=-1),
+        "mcc": _correlation(true, called, hit),
     }
 
 
-def _calibration_error(label: NDArray, probability: Floats, weights: Floats, n_bins: int) -> Floats:
+def _margins(table: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the weight of each true class, of each called class, and of right calls."""
+    return table.sum(axis=-1), table.sum(axis=-2), np.diagonal(table, axis1=-2, axis2=-1)
+
+
+def _correlation(true: Floats, called: Floats, hit: Floats) -> Floats:
+    """Return the correlation between called and true classes, R_K."""
+    total = true.sum(axis=-1)
+    covariance = hit.sum(axis=-1) * total - (true * called).sum(axis=-1)
+    if true.shape[-1] == 2:
+        # The same number, in the form of Matthews (1975).
+        spread = np.sqrt(true * called).prod(axis=-1)
+        return _ratio(covariance / 2, spread, empty=0.0)
+    of_true, of_called = ((x * (total[..., None] - x)).sum(axis=-1) for x in (true, called))
+    return _ratio(covariance, np.sqrt(of_true) * np.sqrt(of_called), empty=0.0)
+
+
+def _calibration_error(event: NDArray, probability: Floats, weights: Floats, n_bins: int) -> Floats:
     bins = bin_index(probability, n_bins)
-    gaps = weights * (label - probability)
+    gaps = weights * (event - probability)
     # Bin weight times |mean gap| is |sum of gaps|: no bin mean is needed, and none is 0 / 0.
     total = sum(np.abs(gaps[..., bins == k].sum(axis=-1)) for k in np.unique(bins))
     return _ratio(total, weights.sum(axis=-1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +22,10 @@ ORACLES = {keys.ORACLE: keys.ORACLE_RECORDED, "oracle without batches": keys.ORA
 def judge_new_cohort(
     label: pd.Series,
     predictions: Mapping[str, Mapping[str, pd.DataFrame]],
-    thresholds: Mapping[str, Mapping[str, float]],
+    thresholds: Mapping[str, Mapping[str, float | None]],
     posterior: pd.DataFrame | None,
     settings: EvaluationConfig,
+    classes: Sequence[str] = keys.CLASSES,
 ) -> dict[str, Any]:
     """Compare predictions for new samples with their labels.
 
@@ -35,11 +36,14 @@ def judge_new_cohort(
     predictions
         Model -> split -> table of new_samples.tsv, indexed by sample id.
     thresholds
-        Model -> split -> calibrated probability from which on the positive class is called.
+        Model -> split -> calibrated probability from which on the positive class is called; more
+        than two classes have none.
     posterior
         The oracle's table of the cohort, where it is simulated.
     settings
         Of the evaluation.
+    classes
+        Names of the classes.
 
     Returns
     -------
@@ -48,24 +52,25 @@ def judge_new_cohort(
         ``n_predicted`` and ``metrics`` (metric -> value, low, high). ``models`` is empty where a
         class has no sample. Samples without a label or a prediction are left out.
     """
-    known = label[label.isin(keys.CLASSES)]
+    known = label[label.isin(classes)]
+    columns = keys.output_columns(keys.CALIBRATED, classes)
     tables = {
-        (model, split): (table[keys.CALIBRATED], thresholds[model][split])
+        (model, split): (table[columns], thresholds[model][split])
         for model, splits in predictions.items()
         for split, table in splits.items()
     }
     if posterior is not None:
-        positive = keys.CLASSES[-1]
         tables |= {
-            (name, "all"): (posterior[f"{prefix}{positive}"], 0.5)
+            (name, "all"): (posterior[[prefix + label for label in keys.told_apart(classes)]], 0.5)
             for name, prefix in ORACLES.items()
-            if f"{prefix}{positive}" in posterior
+            if prefix + classes[-1] in posterior
         }
-    n_per_class = {name: int((known == name).sum()) for name in keys.CLASSES}
+    n_per_class = {name: int((known == name).sum()) for name in classes}
     models: dict[str, dict[str, Any]] = {}
     if all(n_per_class.values()):
         for (model, split), (probability, threshold) in tables.items():
-            models.setdefault(model, {})[split] = _judged(known, probability, threshold, settings)
+            found = _judged(known, probability, threshold, settings, classes)
+            models.setdefault(model, {})[split] = found
     return {
         "n_samples": len(label),
         "n_per_class": n_per_class,
@@ -75,14 +80,19 @@ def judge_new_cohort(
 
 
 def _judged(
-    label: pd.Series, probability: pd.Series, threshold: float, settings: EvaluationConfig
+    label: pd.Series,
+    table: pd.DataFrame,
+    threshold: float | None,
+    settings: EvaluationConfig,
+    classes: Sequence[str],
 ) -> dict[str, Any]:
     """Return the metrics of one model on the samples that it has predicted."""
-    probability = probability.reindex(label.index).dropna()
-    truth = (label[probability.index] == keys.CLASSES[-1]).to_numpy(dtype=np.int8)
+    table = table.reindex(label.index).dropna()
+    truth = np.array([classes.index(name) for name in label[table.index]], dtype=np.int8)
+    probability = table.to_numpy()
     found = intervals(
         truth,
-        probability.to_numpy(),
+        probability[:, 0] if len(classes) == 2 else probability,
         threshold,
         n_resamples=settings.bootstrap,
         confidence=settings.confidence,
@@ -91,4 +101,4 @@ def _judged(
         rng=np.random.default_rng(0),
     )
     metrics = {name: interval._asdict() for name, interval in found.items()}
-    return {"n_predicted": int(probability.size), "metrics": metrics}
+    return {"n_predicted": len(table), "metrics": metrics}

@@ -13,6 +13,7 @@ from exprlab import keys
 from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import Interval, mean_interval
 from exprlab.evaluation.comparison import delong_test
+from exprlab.outputs import by_class, gathered
 
 if TYPE_CHECKING:
     from exprlab.config.steps import EvaluationConfig
@@ -32,10 +33,11 @@ def distance_from_oracle(
 
     Parameters
     ----------
-    label : (n_samples,) array of 0 and 1
+    label : (n_samples,) array of whole numbers
         As recorded.
-    probability, posterior : (n_samples,) arrays
-        Of the positive class: the model's, calibrated, and the oracle's.
+    probability, posterior : (n_samples,) or (n_samples, n_classes) arrays
+        Of the positive class, or of each of more than two: the model's, calibrated, and the
+        oracle's.
     settings : EvaluationConfig
     rng : numpy.random.Generator
         Of the bootstrap.
@@ -45,12 +47,14 @@ def distance_from_oracle(
     dict
         `keys.TRUTH_METRICS` with their intervals:
 
-        - ``auroc_gap``: AUROC of the oracle less that of the model (DeLong's interval). A model
-          may rank these samples better by luck; then it is negative.
+        - ``auroc_gap``: AUROC of the oracle less that of the model (DeLong's interval), of more
+          than two classes the mean over classes. A model may rank these samples better by luck;
+          then it is negative.
         - ``excess_log_loss``: mean Kullback-Leibler divergence from the posterior to the model,
           in nats. It is the log loss beyond the oracle's, averaged over all labels that the
           samples might have had, so never negative.
-        - ``probability_error``: mean of \\|p - p_true\\|.
+        - ``probability_error``: mean of \\|p - p_true\\|, of more than two classes half its sum
+          over classes (total variation distance, which is the same number for two).
     """
     label = np.asarray(label)
     p, q = (np.asarray(x, dtype=np.float64) for x in (posterior, probability))
@@ -59,7 +63,7 @@ def distance_from_oracle(
     return {
         "auroc_gap": Interval(gap.difference, gap.low, gap.high),
         "excess_log_loss": mean_interval(label, divergence(p, q), **how),
-        "probability_error": mean_interval(label, np.abs(p - q), **how),
+        "probability_error": mean_interval(label, total_variation(p, q), **how),
     }
 
 
@@ -69,9 +73,17 @@ def divergence(posterior: NDArray[np.float64], probability: NDArray[np.float64])
     Probabilities are kept one float epsilon away from 0 and 1, as in the log loss.
     """
     epsilon = np.finfo(np.float64).eps
-    q = np.clip(probability, epsilon, 1 - epsilon)
+    p, q = by_class(posterior), by_class(np.clip(probability, epsilon, 1 - epsilon))
     # The terms of a sample cancel up to rounding; the sum is never below 0.
-    return np.maximum(rel_entr(posterior, q) + rel_entr(1 - posterior, 1 - q), 0.0)
+    return np.maximum(rel_entr(p, q).sum(axis=1), 0.0)
+
+
+def total_variation(
+    posterior: NDArray[np.float64], probability: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the largest difference in probability of any set of classes, (n_samples,)."""
+    distance = np.abs(posterior - probability)
+    return distance if distance.ndim == 1 else distance.sum(axis=1) / 2
 
 
 def aligned_posterior(sample_ids: ArrayLike, oracle: Mapping[str, ArrayLike]) -> NDArray:
@@ -91,7 +103,7 @@ def aligned_posterior(sample_ids: ArrayLike, oracle: Mapping[str, ArrayLike]) ->
             "the oracle was evaluated on other test samples than the model; delete both "
             "evaluations and run snakemake again"
         )
-    return np.asarray(oracle[keys.CALIBRATED])[order][place]
+    return gathered(keys.CALIBRATED, oracle)[order][place]
 
 
 def share_of_gap_closed(metrics: Mapping[str, Any], baseline: str) -> dict[str, dict[str, Any]]:

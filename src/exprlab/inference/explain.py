@@ -26,7 +26,8 @@ class Attribution:
     importance
         How much the model's logit depends on it, >= 0, shape (n_features,).
     direction
-        The same with a sign: positive where higher expression raises the logit, (n_features,).
+        The same with a sign: positive where higher expression raises the logit, (n_features,); 0
+        where a method or more than two classes give no direction.
     """
 
     importance: np.ndarray
@@ -114,12 +115,12 @@ def attribute(network: torch.nn.Module, features: np.ndarray, steps: int) -> dic
     so a gradient is d logit / d log count times the standard deviation of the log count: the very
     quantity that the oracle's saliency is, and what a gene is worth even in a sample that has the
     mean value of it. Of more than two classes, the logit is that of the predicted class minus the
-    mean of all.
+    mean of all: what speaks for the decision that the network takes.
 
     Importance is the mean over samples of the absolute attribution. Direction is the mean
     gradient; of integrated gradients, the mean attribution with the sign that it has for values
     above the training mean, since a gene that raises the logit where it is high lowers it where it
-    is low.
+    is low. More than two classes have no common direction; it is 0.
 
     Parameters
     ----------
@@ -144,10 +145,11 @@ def attribute(network: torch.nn.Module, features: np.ndarray, steps: int) -> dic
     saliency = Saliency(lambda batch: _logits(network, batch))
     for block in inputs.split(max(1, ROWS // steps)):
         target = _target(network, block)
-        integrated.add(integrated_gradients(network, block, steps), block.sign())
+        one_way = float(target is None)
+        integrated.add(integrated_gradients(network, block, steps), one_way * block.sign())
         block.requires_grad_(True)
         slope = saliency.attribute(block, target=target, abs=False).detach()
-        gradient.add(slope, torch.ones_like(slope))
+        gradient.add(slope, one_way * torch.ones_like(slope))
     return {"integrated_gradients": integrated.result(), "gradient": gradient.result()}
 
 

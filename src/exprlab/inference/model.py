@@ -43,11 +43,12 @@ class Model:
     preprocessor
         The preprocessing that was fitted with it.
     classes
-        Names of the classes, negative one first.
+        Names of the classes; of two, the negative one first.
     temperature
-        Calibration: probability = sigmoid(logit / temperature).
+        Calibration: probability = sigmoid or softmax of logit / temperature.
     threshold
-        Of the calibrated probability, from which on the positive class is predicted.
+        Of the calibrated probability, from which on the positive class is predicted; None where
+        the most probable of more than two classes is.
     versions
         Packages that made it.
     """
@@ -56,13 +57,16 @@ class Model:
     architecture: dict[str, Any]
     weights: dict[str, np.ndarray]
     preprocessor: Preprocessor
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     temperature: float
-    threshold: float
+    threshold: float | None
     versions: dict[str, str]
 
     def logit_function(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Return the function from features (n, n_features) to logits (n,), weights frozen."""
+        """Return the function from features to logits, weights frozen.
+
+        From (n, n_features) to (n,) for two classes, to (n, n_classes) for more.
+        """
         if self.kind == "logistic":
             weight, bias = self.weights["weight"], self.weights["bias"]
             return lambda features: features @ weight + bias

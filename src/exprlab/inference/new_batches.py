@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
 from exprlab.inference.model import Model
+from exprlab.outputs import by_class, calibrate
 
 # Samples of a batch that its shift is estimated from, evenly spaced; 40 MB at 20,000 genes.
 MAX_SAMPLES = 500
@@ -48,18 +48,15 @@ def settle(model: Model, features: np.ndarray) -> NewBatch:
     """
     shifts = model.preprocessor.batches
     logits = model.logit_function()
+    place = [model.classes.index(name) for name in shifts.classes]
     mean = features.mean(axis=0, dtype=np.float64)
     fraction, n_classes = shifts.fraction, len(shifts.fraction)
     for _ in range(MAX_ROUNDS):
         shift = shifts.shift_of(mean, fraction, len(features))
-        total = _probabilities(logits(features - shift) / model.temperature).sum(axis=0)
+        calibrated = calibrate(logits(features - shift), model.temperature)
+        total = by_class(calibrated).take(place, axis=1).sum(axis=0)
         before = fraction
         fraction = (total + n_classes * shifts.fraction) / (len(features) + n_classes)
         if np.abs(fraction - before).max() < 1e-4:
             break
     return NewBatch(shifts.shift_of(mean, fraction, len(features)), len(features), fraction)
-
-
-def _probabilities(logit: np.ndarray) -> np.ndarray:
-    positive = expit(logit.astype(np.float64))
-    return np.stack([1 - positive, positive], axis=1)

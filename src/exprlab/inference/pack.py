@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from exprlab.inference.model import Model
-from exprlab.keys import CLASSES
 from exprlab.preprocess.preprocessor import Preprocessor
 from exprlab.provenance.environment import package_versions
 
@@ -21,7 +20,7 @@ def pack_model(
     weights: dict[str, np.ndarray],
     preprocessing: tuple[Mapping[str, Any], Mapping[str, np.ndarray]],
     temperature: float,
-    threshold: float,
+    threshold: float | None,
 ) -> Model:
     """Build the self-contained model from what the steps before have left.
 
@@ -34,7 +33,7 @@ def pack_model(
     preprocessing
         Contents of preprocessor.json and preprocessor.safetensors.
     temperature, threshold
-        Fitted on validation samples.
+        Fitted on validation samples; more than two classes have no threshold.
     """
     installed = package_versions()
     return Model(
@@ -42,8 +41,8 @@ def pack_model(
         architecture=dict(network["architecture"]),
         weights=weights,
         preprocessor=Preprocessor.from_state(*preprocessing),
-        classes=CLASSES,
+        classes=tuple(network["classes"]),
         temperature=float(temperature),
-        threshold=float(threshold),
+        threshold=threshold,
         versions={name: installed[name] for name in PACKAGES if name in installed},
     )

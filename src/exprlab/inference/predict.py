@@ -11,22 +11,14 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from exprlab.data.formats import CountsFile, NotCounts, as_counts
+from exprlab.data.tables import outputs
 from exprlab.errors import UserError
 from exprlab.inference.model import Model, load_model
 from exprlab.inference.new_batches import MAX_SAMPLES, NewBatch, settle
-from exprlab.keys import (
-    BATCH,
-    CALIBRATED,
-    FLAGS,
-    LOGIT,
-    MISSING_COUNT,
-    PREDICTION,
-    PROBABILITY,
-    SAMPLE_ID,
-)
+from exprlab.keys import BATCH, FLAGS, LOGIT, MISSING_COUNT, PREDICTION, SAMPLE_ID
+from exprlab.outputs import n_outputs, spread
 from exprlab.preprocess.run import batch_names
 from exprlab.preprocess.size_factors import estimated_library_sizes
 
@@ -137,7 +129,8 @@ class Predictor:
         -------
         pandas.DataFrame
             Columns logit, probability, calibrated_probability, prediction and flags, indexed by
-            sample id.
+            sample id. Of more than two classes each has its logit_{class}, probability_{class}
+            and calibrated_probability_{class}.
 
             A sample whose depth cannot be told has no numbers, no prediction, and a flag.
         """
@@ -145,19 +138,16 @@ class Predictor:
         batch = np.full(len(counts), "", dtype=object) if batch is None else batch
         used = self._used(counts)
         readable, features = self._features(used)
-        logit = np.full(len(used), np.nan)
+        n = n_outputs(len(model.classes))
+        logit = np.full(len(used) if n == 1 else (len(used), n), np.nan)
         if readable.any():
             logit[readable] = self._logits(self._batches.remove(features, batch[readable]))
-        calibrated = expit(logit / model.temperature)
         table = {
-            LOGIT: logit,
-            PROBABILITY: expit(logit),
-            CALIBRATED: calibrated,
-            PREDICTION: np.where(
-                readable, np.array(model.classes)[(calibrated >= model.threshold).astype(int)], ""
-            ),
+            **spread(LOGIT, logit, model.classes),
+            **outputs(logit, model.temperature, model.threshold, model.classes),
             FLAGS: self._flags(used, readable, batch),
         }
+        table[PREDICTION] = np.where(readable, np.array(model.classes)[table[PREDICTION]], "")
         return pd.DataFrame(table, index=pd.Index(sample_ids, name=SAMPLE_ID))
 
     def _used(self, counts: np.ndarray) -> np.ndarray:
@@ -194,11 +184,10 @@ class Predictor:
 def predict_file(model: Model, counts: CountsFile, rows: int = 256) -> Iterator[pd.DataFrame]:
     """Yield the predictions of a counts file, block by block, in bounded memory."""
     predictor = Predictor(model, [str(gene) for gene in counts.genes.index])
-    batch = batch_names(counts.samples)
+    batch, classes = batch_names(counts.samples), model.preprocessor.batches.classes
     for name, found in predictor.meet(batch, counts.blocks(rows)).items():
         shares = ", ".join(
-            f"{share:.0%} {label}"
-            for label, share in zip(model.classes, found.fraction, strict=True)
+            f"{share:.0%} {label}" for label, share in zip(classes, found.fraction, strict=True)
         )
         print(
             f"batch '{name}' is not in training: its shift is estimated from {found.n_samples} of "

@@ -1,4 +1,4 @@
-"""The multilayer perceptron: layers of weighted sums and activations, ending in one logit."""
+"""The multilayer perceptron: layers of weighted sums and activations, ending in logits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class MLP(nn.Module):
-    """A network of fully connected layers for two classes.
+    """A network of fully connected layers.
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ class MLP(nn.Module):
         Whether each hidden layer is normalised over the batch.
     input_dropout, dropout
         Fractions of inputs and of hidden units left out at random in training.
+    n_outputs
+        One logit tells two classes apart; more classes take one each.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class MLP(nn.Module):
         batch_norm: bool = False,
         input_dropout: float = 0.0,
         dropout: float = 0.0,
+        n_outputs: int = 1,
     ) -> None:
         super().__init__()
         self.architecture: dict[str, Any] = {
@@ -51,6 +54,7 @@ class MLP(nn.Module):
             "batch_norm": batch_norm,
             "input_dropout": input_dropout,
             "dropout": dropout,
+            "n_outputs": n_outputs,
         }
         layers: list[nn.Module] = [nn.Dropout(input_dropout)] if input_dropout else []
         width = n_inputs
@@ -62,7 +66,7 @@ class MLP(nn.Module):
             if dropout:
                 layers.append(nn.Dropout(dropout))
             width = units
-        layers.append(nn.Linear(width, 1))
+        layers.append(nn.Linear(width, n_outputs))
         self.layers = nn.Sequential(*layers)
 
     @property
@@ -71,5 +75,8 @@ class MLP(nn.Module):
         return next(name for name, part in self.named_modules() if isinstance(part, nn.Linear))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the positive class, (n_samples,), from (n_samples, n_inputs)."""
+        """Return logits from (n_samples, n_inputs).
+
+        Of the positive class, (n_samples,), or of each class, (n_samples, n_outputs).
+        """
         return self.layers(features).squeeze(1)

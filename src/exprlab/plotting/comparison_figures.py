@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from exprlab.keys import CALIBRATED, LOSSES, metric_title
+from exprlab.evaluation.layout import classes_of, curves_of, table_of, top_label_curve
+from exprlab.keys import CLASSES, LOSSES, metric_title, told_apart
 from exprlab.plotting import style
+from exprlab.plotting.panels import Words, words_of
 from exprlab.plotting.run_figures import REFERENCE_LINE
 
 # model -> split -> evaluation.json
@@ -112,8 +114,9 @@ def roc_overlay(evaluations: Evaluations) -> Figure:
     result, axes = _square_figure(len(evaluations))
     axes.plot([0, 1], [0, 1], label="guessing", **REFERENCE_LINE)
     _draw_overlay(axes, evaluations, "roc", "auroc", _interpolated_roc)
-    axes.set_xlabel("false positive rate\n(fraction of benign samples called malignant)")
-    axes.set_ylabel("true positive rate\n(fraction of malignant samples found)")
+    words = _words(evaluations)
+    axes.set_xlabel(f"false positive rate\n({words.false_positives})")
+    axes.set_ylabel(f"true positive rate\n({words.found})")
     _legend_below(result, axes)
     return result
 
@@ -126,21 +129,25 @@ def precision_recall_overlay(evaluations: Evaluations) -> Figure:
     rate = float(np.mean(rates))
     axes.plot([0, 1], [rate, rate], label=f"base rate {rate:.2f}", **REFERENCE_LINE)
     _draw_overlay(axes, evaluations, "precision_recall", "auprc", _interpolated_precision)
-    axes.set_xlabel("recall\n(fraction of malignant samples found)")
-    axes.set_ylabel("precision\n(fraction of malignant calls that are right)")
+    words = _words(evaluations)
+    axes.set_xlabel(f"recall\n({words.found})")
+    axes.set_ylabel(f"precision\n({words.right})")
     _legend_below(result, axes)
     return result
 
 
 @style.styled
 def calibration_overlay(evaluations: Evaluations) -> Figure:
-    """Draw the calibration curves of all models: the first split strong, the others faint."""
+    """Draw the calibration curves of all models: the first split strong, the others faint.
+
+    Of more than two classes the curve is that of the most probable class.
+    """
     result, axes = _square_figure(len(evaluations))
     axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE_LINE)
     for number, (model, runs) in enumerate(evaluations.items()):
         look = style.named_style(model, number)
         for position, (split, evaluation) in enumerate(runs.items()):
-            curve = evaluation["curves"]["calibration"]
+            curve = top_label_curve(evaluation)
             strong = position == 0
             axes.plot(
                 curve["predicted"], curve["observed"], color=look.colour, linestyle=look.line,
@@ -148,30 +155,36 @@ def calibration_overlay(evaluations: Evaluations) -> Figure:
                 linewidth=1.8 if strong else 0.9, gid=f"{model}/{split}",
                 label=f"{style.short(model)} ({style.short(split, 14)})" if strong else None,
             )  # fmt: skip
-    axes.set_xlabel("predicted probability of malignant (calibrated)")
-    axes.set_ylabel("observed fraction malignant")
+    words = _words(evaluations)
+    axes.set_xlabel(words.top_probability)
+    axes.set_ylabel(words.top_observed)
     _legend_below(result, axes)
     return result
 
 
 @style.styled
-def new_cohort_figure(tables: Mapping[str, Mapping[str, Mapping[str, Sequence[Any]]]]) -> Figure:
+def new_cohort_figure(
+    scores: Mapping[str, Mapping[str, Sequence[float]]], classes: Sequence[str] = CLASSES
+) -> Figure:
     """Draw the distribution of predicted probabilities on new samples, a panel for each model.
 
     Parameters
     ----------
-    tables
-        model -> split -> columns of new_samples.tsv.
+    scores
+        model -> split -> calibrated probability of each sample: of the positive of two classes,
+        of the most probable one of more.
+    classes
+        Names of the classes.
     """
-    columns = min(3, len(tables))
-    rows = -(-len(tables) // columns)
+    columns = min(3, len(scores))
+    rows = -(-len(scores) // columns)
     result = style.figure(3.1 * columns + 1.2, 2.6 * rows + 0.9)
     panels = result.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for number, (axes, (model, runs)) in enumerate(zip(panels, tables.items(), strict=False)):
+    for number, (axes, (model, runs)) in enumerate(zip(panels, scores.items(), strict=False)):
         look = style.model_style(number)
-        for position, (split, table) in enumerate(runs.items()):
-            scores = np.asarray(table[CALIBRATED], dtype=float)
-            count, _ = np.histogram(scores[np.isfinite(scores)], bins=SCORE_EDGES)
+        for position, (split, values) in enumerate(runs.items()):
+            known = np.asarray(values, dtype=float)
+            count, _ = np.histogram(known[np.isfinite(known)], bins=SCORE_EDGES)
             first = position == 0
             axes.stairs(
                 count, SCORE_EDGES, fill=first, color=look.colour if first else style.INK,
@@ -182,11 +195,11 @@ def new_cohort_figure(tables: Mapping[str, Mapping[str, Mapping[str, Sequence[An
         axes.set_title(style.short(model))
         axes.set(xlim=(-0.01, 1.01))
         axes.xaxis.set_tick_params(labelbottom=True)
-    for axes in panels[len(tables) :]:
+    for axes in panels[len(scores) :]:
         axes.set_visible(False)
-    result.supxlabel("predicted probability of malignant (calibrated)", fontsize=10)
+    result.supxlabel(words_of(classes).top_probability, fontsize=10)
     result.supylabel("new samples per bin", fontsize=10)
-    handles = _split_handles(list(next(iter(tables.values()))))
+    handles = _split_handles(list(next(iter(scores.values()))))
     result.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)))
     return result
 
@@ -224,16 +237,14 @@ def _draw_overlay(
     x, y = {"roc": ("fpr", "tpr"), "precision_recall": ("recall", "precision")}[name]
     for number, (model, runs) in enumerate(evaluations.items()):
         look = style.named_style(model, number)
-        curves = {split: e["curves"][name] for split, e in runs.items()}
-        for split, curve in curves.items():
-            axes.plot(
-                curve[x], curve[y], color=look.colour, alpha=0.35, linewidth=0.8,
-                gid=f"{model}/{split}",
-            )  # fmt: skip
+        curves = {split: list(curves_of(e, name).values()) for split, e in runs.items()}
+        for split, each in curves.items():
+            line = (GRID, _mean(each, interpolate)) if each[1:] else (each[0][x], each[0][y])
+            axes.plot(*line, color=look.colour, alpha=0.35, linewidth=0.8, gid=f"{model}/{split}")
         values = [e["metrics"][metric]["value"] for e in runs.values()]
         known = [v for v in values if v is not None]
         score = f", mean {metric_title(metric)} {np.mean(known):.3f}" if known else ""
-        mean = np.mean([interpolate(curve) for curve in curves.values()], axis=0)
+        mean = np.mean([_mean(each, interpolate) for each in curves.values()], axis=0)
         axes.plot(
             GRID, mean, color=look.colour, linestyle=look.line, linewidth=2.2,
             gid=f"{model}/mean", label=f"{style.short(model)}{score}",
@@ -255,5 +266,21 @@ def _interpolated_precision(curve: Mapping[str, Any]) -> np.ndarray:
 
 
 def _base_rate(evaluation: Mapping[str, Any]) -> float:
-    cells = evaluation["confusion"]
-    return (cells["tp"] + cells["fn"]) / max(1, sum(cells.values()))
+    """Return the share of the positive class, or of more than two classes the mean share."""
+    classes, rows = classes_of(evaluation), table_of(evaluation)
+    sizes = [
+        sum(row) for name, row in zip(classes, rows, strict=True) if name in told_apart(classes)
+    ]
+    return sum(sizes) / len(sizes) / max(1, sum(map(sum, rows)))
+
+
+def _mean(
+    curves: Sequence[Mapping[str, Any]], interpolate: Callable[[Mapping[str, Any]], np.ndarray]
+) -> np.ndarray:
+    """Return the mean over classes of their curves, on the grid."""
+    return np.mean([interpolate(curve) for curve in curves], axis=0)
+
+
+def _words(evaluations: Evaluations) -> Words:
+    first = next(iter(next(iter(evaluations.values())).values()))
+    return words_of(classes_of(first))

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from exprlab.keys import BATCH, CLASSES, LABEL
+from exprlab.keys import BATCH, LABEL, class_order
 from exprlab.plotting import style
 
 Overview = Mapping[str, Any]
@@ -29,9 +29,8 @@ def draw_overview(overview: Overview) -> dict[str, Figure]:
 
 
 def ordered_labels(labels: Sequence[Any]) -> list[str]:
-    """Return the classes that occur: the known ones in their order, then others by name."""
-    found = {str(label) for label in labels}
-    return [c for c in CLASSES if c in found] + sorted(found - set(CLASSES))
+    """Return the classes that occur, in the order of their labels."""
+    return list(class_order(map(str, labels)))
 
 
 def groups_of(overview: Overview) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +80,7 @@ def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
     axes = result.subplots()
     width = 0.8 / max(1, len(labels))
     for number, name in enumerate(labels):
-        look = style.class_style(name, labels if name not in CLASSES else CLASSES)
+        look = style.class_style(name, labels)
         groups = [values[(label == name) & (batch == b)] for b in batches]
         centres = np.arange(len(batches)) + width * (number - (len(labels) - 1) / 2)
         axes.boxplot(
@@ -101,12 +100,13 @@ def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
     axes.grid(axis="x", visible=False)
     axes.set_xlabel("batch")
     handles = [_class_patch(name, labels, (label == name).sum()) for name in labels]
-    result.legend(handles=handles, loc="outside upper center", ncols=min(4, len(labels)))
+    columns = style.legend_columns([h.get_label() for h in handles], result.get_figwidth())
+    result.legend(handles=handles, loc="outside upper center", ncols=columns)
     return result, axes
 
 
 def _class_patch(name: str, labels: Sequence[str], count: int) -> Patch:
-    look = style.class_style(name, labels if name not in CLASSES else CLASSES)
+    look = style.class_style(name, labels)
     text = f"{style.short(name)} (n = {count})"
     return Patch(facecolor=look.colour, edgecolor=style.INK, hatch=look.hatch, label=text)
 
@@ -141,7 +141,7 @@ def _draw_components(
     groups.sort(key=lambda g: -int(((batch == g[0]) & (label == g[1])).sum()))
     for name_of_batch, name in groups:
         chosen = (batch == name_of_batch) & (label == name)
-        look = style.class_style(name, labels if name not in CLASSES else CLASSES)
+        look = style.class_style(name, labels)
         axes.scatter(
             x[chosen], y[chosen], s=size, color=look.colour, alpha=0.65, linewidths=0,
             marker=_batch_marker(batches.index(name_of_batch)),
@@ -160,7 +160,7 @@ def _batch_marker(number: int) -> str:
 
 
 def _class_handle(name: str, labels: Sequence[str]) -> Line2D:
-    look = style.class_style(name, labels if name not in CLASSES else CLASSES)
+    look = style.class_style(name, labels)
     return Line2D(
         [], [], marker="o", linestyle="", color=look.colour, markersize=8, label=style.short(name)
     )

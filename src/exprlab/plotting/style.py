@@ -71,15 +71,20 @@ class Style:
     hatch: str
 
 
-# Classes: after Okabe and Ito, with the second darkened so that the two are 30 apart in lightness.
+# Classes: after Okabe and Ito, with the second darkened so that the two are 30 apart in lightness;
+# those that are close in lightness differ in their lines.
 _CLASS_STYLES = (
     Style("#56B4E9", "-", "o", ""),
     Style("#9E2F00", "--", "s", "////"),
-    Style("#F0E442", "-.", "^", "...."),
-    Style("#000000", ":", "D", "xxxx"),
-    Style("#CC79A7", "-", "v", "\\\\\\\\"),
-    Style("#009E73", "--", "P", "++++"),
+    Style("#E69F00", (0, (7, 1.5, 1.2, 1.5)), "^", "...."),
+    Style("#000000", (0, (1.2, 1.2)), "D", "xxxx"),
+    Style("#009E73", (0, (9, 2)), "v", "\\\\\\\\"),
+    Style("#CC79A7", (0, (2.5, 1.2)), "P", "++++"),
+    Style("#0072B2", (0, (6, 1.2, 1.2, 1.2, 1.2, 1.2)), "X", "oo"),
+    Style("#6B6B6B", (0, (1.2, 3)), "*", "--"),
 )
+# All classes but the one that is told from them.
+REST_STYLE = Style(MUTED, (0, (5, 1.6)), "x", "\\\\\\\\")
 # The best possible classifier: a reference, so thin dots in the ink of the axes.
 ORACLE_STYLE = Style(INK, (0, (1, 1.4)), "*", "")
 # Models: 7 colours and 4 line styles share no divisor, so 28 models differ.
@@ -104,8 +109,9 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def class_style(label: str | int, labels: Sequence[str] = CLASSES) -> Style:
-    """Return the style of a class, given by its name in `labels` or by its number."""
-    index = label if isinstance(label, int) else list(labels).index(label)
+    """Return the style of a class of some labels; benign and malignant always look the same."""
+    known = CLASSES if set(labels) <= set(CLASSES) else labels
+    index = label if isinstance(label, int) else list(known).index(label)
     return _CLASS_STYLES[index % len(_CLASS_STYLES)]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from exprlab.keys import CALIBRATED, CLASSES, PREDICTION, SAMPLE_ID, TRAIN_LOSS, VAL_LOSS
+from exprlab.evaluation.layout import table_of
+from exprlab.keys import PREDICTION, SAMPLE_ID, TRAIN_LOSS, VAL_LOSS
 from exprlab.plotting.data_figures import groups_of, ordered_labels
 from exprlab.plotting.training_figures import curve
 from exprlab.report.inputs import RunInputs
@@ -96,7 +97,8 @@ def training(run: RunInputs) -> str:
     if not len(kept):
         return f"Validation loss ended at {number(val[-1])}.{reason}"
     trees = run.network.get("kind") == "boosting"
-    what = f"The first {best} trees were" if trees else f"Epoch {best} was"
+    of_each = " of each class" if len(run.classes) > 2 else ""
+    what = f"The first {best} trees{of_each} were" if trees else f"Epoch {best} was"
     earlier = "fewer trees are" if trees else "an earlier epoch is"
     text = f"{what} kept (validation loss {number(kept[0])}).{reason}"
     rise = val[-1] - kept[0]
@@ -118,6 +120,38 @@ def ranking(runs: Runs, metric: str, title: str) -> str:
     return f"Mean {title} over splits: {words}."
 
 
+def roc(runs: Runs) -> str:
+    """Say how to read the ROC curves and how the models rank."""
+    return (
+        "The further a curve bends to the upper left, the better the ranking; the diagonal "
+        f"is guessing. {_mean_curve(runs)}{ranking(runs, 'auroc', 'AUROC')} Faint: each split; "
+        "strong: their mean."
+    )
+
+
+def precision_recall(runs: Runs) -> str:
+    """Say how to read the precision-recall curves and how the models rank."""
+    classes = _classes(runs)
+    what = (
+        "How many calls of malignancy are right (precision) if a given fraction of the malignant "
+        "samples is to be found (recall)."
+        if len(classes) == 2
+        else "How many calls of a class are right (precision) if a given fraction of its samples "
+        "is to be found (recall)."
+    )
+    return f"{what} {_mean_curve(runs)}{ranking(runs, 'auprc', 'AUPRC')}"
+
+
+def _mean_curve(runs: Runs) -> str:
+    if len(_classes(runs)) == 2:
+        return ""
+    return "A curve is the mean over classes, each told from all others. "
+
+
+def _classes(runs: Runs) -> tuple[str, ...]:
+    return next(iter(next(iter(runs.values())).values())).classes
+
+
 def calibration(runs: Runs) -> str:
     """Say how far probabilities are from frequencies, before and after temperature scaling."""
     words = []
@@ -128,22 +162,33 @@ def calibration(runs: Runs) -> str:
             for r in splits.values()
         )
         words.append(f"{number(before)} → {number(after)} ({model})")
+    classes = _classes(runs)
+    meaning = (
+        "is malignant; below it the model is too sure of malignancy"
+        if len(classes) == 2
+        else "is of the class that was predicted; below it the model is too sure of itself"
+    )
     return (
-        "A point on the diagonal: of the samples given that probability, that fraction is "
-        "malignant; below it the model is too sure of malignancy. Mean expected calibration error "
-        f"before → after temperature scaling: {listing(words)}."
+        f"A point on the diagonal: of the samples given that probability, that fraction {meaning}. "
+        f"Mean expected calibration error before → after temperature scaling: {listing(words)}."
     )
 
 
 def confusion(run: RunInputs) -> str:
     """Say how many samples of each class were missed."""
-    cells = run.evaluation["confusion"]
-    sick, well = cells["tp"] + cells["fn"], cells["tn"] + cells["fp"]
-    return (
-        f"Of {count(sick, f'{CLASSES[1]} sample')} {cells['fn']} "
-        f"{'was' if cells['fn'] == 1 else 'were'} missed; of {count(well, f'{CLASSES[0]} sample')} "
-        f"{cells['fp']} {'was' if cells['fp'] == 1 else 'were'} called {CLASSES[1]}."
-    )
+    table, classes = table_of(run.evaluation), run.classes
+    if len(classes) == 2:
+        (tn, fp), (fn, tp) = table
+        return (
+            f"Of {count(tp + fn, f'{classes[1]} sample')} {fn} "
+            f"{'was' if fn == 1 else 'were'} missed; of {count(tn + fp, f'{classes[0]} sample')} "
+            f"{fp} {'was' if fp == 1 else 'were'} called {classes[1]}."
+        )
+    missed = [
+        f"{sum(row) - row[k]} of {count(sum(row), f'{name} sample')}"
+        for k, (name, row) in enumerate(zip(classes, table, strict=True))
+    ]
+    return f"Called another class: {listing(missed)}."
 
 
 def new_cohort(runs: Runs) -> str:
@@ -151,10 +196,13 @@ def new_cohort(runs: Runs) -> str:
     first = {model: next(iter(splits.values())) for model, splits in runs.items()}
     sure = []
     for model, run in first.items():
-        scores = np.asarray(run.new_samples[CALIBRATED], float)
-        share = np.mean((scores < 0.1) | (scores > 0.9)) if len(scores) else float("nan")
+        scores = np.asarray(run.new_probability, float)
+        two = len(run.classes) == 2
+        far = (scores > 0.9) | (scores < 0.1) if two else scores > 0.9
+        share = np.mean(far) if len(scores) else float("nan")
         sure.append(f"{100 * share:.0f} % ({model})")
-    text = f"Samples with a probability below 0.1 or above 0.9: {listing(sure)}. "
+    where = "a probability below 0.1 or above 0.9" if two else "a class whose probability is > 0.9"
+    text = f"Samples with {where}: {listing(sure)}. "
     calls = [
         dict(zip(r.new_samples[SAMPLE_ID], r.new_samples[PREDICTION], strict=True))
         for r in first.values()

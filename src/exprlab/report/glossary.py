@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 GLOSSARY = (
     ("AUROC", "chance that a random malignant sample gets a higher score than a random benign one; "
      "0.5 is guessing, 1 is perfect"),
@@ -35,3 +37,36 @@ GLOSSARY = (
     ("calibrated probability", "probability after temperature scaling, which makes it agree with "
      "observed frequencies"),
 )  # fmt: skip
+# What these words mean where there are more than two classes.
+_OF_SEVERAL = {
+    "AUROC": "chance that a random sample of a class gets a higher score for it than a random "
+    "sample of the others, the mean over classes; 0.5 is guessing, 1 is perfect",
+    "AUPRC": "mean precision over all recalls, the mean over classes; for a class, guessing "
+    "reaches its share of the samples",
+    "balanced accuracy": "mean of the classes' sensitivities; fair if classes differ in size",
+    "sensitivity": "fraction of a class's samples that are found (also: recall), the mean over "
+    "classes",
+    "specificity": "fraction of the other samples that are not called the class, the mean over "
+    "classes",
+    "precision": "fraction of the samples called a class that are of it",
+    "F1": "harmonic mean of precision and sensitivity, the mean over classes",
+    "Brier score": "squared distance between probability and truth (0 or 1), added up over "
+    "classes, the mean over samples; smaller is better",
+    "expected calibration error": "mean distance between the probability of the predicted class "
+    "and the observed fraction of right calls, over bins of probability; smaller is better",
+}
+
+
+def glossary(n_classes: Collection[int]) -> tuple[tuple[str, str], ...]:
+    """Return the words for data sets of so many classes each."""
+    if max(n_classes) == 2:
+        return GLOSSARY
+    if min(n_classes) == 2:
+        several = [(f"{word} of several classes", text) for word, text in _OF_SEVERAL.items()]
+        return (*GLOSSARY, *several)
+    # More than two classes have no threshold.
+    return tuple(
+        (word, _OF_SEVERAL.get(word, meaning))
+        for word, meaning in GLOSSARY
+        if word != "decision threshold"
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exprlab.errors import UserError
+from exprlab.evaluation.layout import classes_of
 from exprlab.files import read_json
 from exprlab.keys import (
     BATCH,
@@ -24,6 +25,7 @@ from exprlab.keys import (
     RECORD_FILE,
     SAMPLE_ID,
     SPLIT,
+    output_columns,
 )
 
 Table = dict[str, list[str]]
@@ -31,10 +33,11 @@ PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB\x60\x82"
 OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_pca", "log_pca")
 # Classes, patients and batches are counted only if the sample table has such a column.
 CHECK_KEYS = ("n_samples", "n_genes", "warnings")
-EVALUATION_KEYS = ("n_test", "threshold", "confidence", "metrics", "confusion", "curves")
+EVALUATION_KEYS = (
+    "n_test", "n_per_class", "threshold", "confidence", "metrics", "confusion", "curves",
+)  # fmt: skip
 GUARD_KEYS = ("n_permutations", "confidence", "mean", "low", "high")
 NEW_EVALUATION_KEYS = ("n_samples", "n_per_class", "confidence", "models")
-NEW_SAMPLE_COLUMNS = (SAMPLE_ID, PROBABILITY, CALIBRATED, PREDICTION, FLAGS)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,20 @@ class RunInputs:
     new_samples: Table
     training_png: bytes
     confusion_png: bytes
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes that the model knows, in the order of their labels."""
+        return classes_of(self.evaluation)
+
+    @property
+    def new_probability(self) -> list[float]:
+        """Return each new sample's calibrated probability.
+
+        Of two classes that of the positive one, of more that of the most probable one.
+        """
+        columns = [self.new_samples[name] for name in output_columns(CALIBRATED, self.classes)]
+        return [max(row) for row in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -69,6 +86,11 @@ class DatasetInputs:
     guards: dict[str, dict[str, Any]]
     runs: dict[str, dict[str, RunInputs]]
     oracle: dict[str, dict[str, Any]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return its classes, in the order of their labels."""
+        return next(iter(next(iter(self.runs.values())).values())).classes
 
     def evaluations(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Return model -> split -> evaluation.json, the oracle last where there is one."""
@@ -188,23 +210,29 @@ def read_dataset(
 
 
 def _read_run(folder: Path, model: str, split: str) -> RunInputs:
-    new_path = folder / "new_samples.tsv"
-    new_samples: dict[str, list[Any]] = read_table(new_path, NEW_SAMPLE_COLUMNS)
-    with reading(new_path):
-        for column in (PROBABILITY, CALIBRATED):
-            new_samples[column] = [float(v) if v else float("nan") for v in new_samples[column]]
+    evaluation = read_object(folder / "evaluation.json", EVALUATION_KEYS)
     return RunInputs(
         model=model,
         split=split,
         folder=folder,
         metrics=read_metrics(folder / METRICS_FILE),
         network=read_object(folder / NETWORK_FILE),
-        evaluation=read_object(folder / "evaluation.json", EVALUATION_KEYS),
+        evaluation=evaluation,
         record=read_object(folder / RECORD_FILE),
-        new_samples=new_samples,
+        new_samples=_read_new_samples(folder / "new_samples.tsv", classes_of(evaluation)),
         training_png=read_png(folder / "figures" / "training.png"),
         confusion_png=read_png(folder / "figures" / "confusion.png"),
     )
+
+
+def _read_new_samples(path: Path, classes: Sequence[str]) -> Table:
+    """Read the predictions of new samples, probabilities as numbers."""
+    columns = [c for name in (PROBABILITY, CALIBRATED) for c in output_columns(name, classes)]
+    table: dict[str, list[Any]] = read_table(path, (SAMPLE_ID, *columns, PREDICTION, FLAGS))
+    with reading(path):
+        for column in columns:
+            table[column] = [float(v) if v else float("nan") for v in table[column]]
+    return table
 
 
 def read_comparison(path: Path, datasets: Sequence[str], models: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from exprlab.keys import (
     BATCH,
-    CLASSES,
     FLAGS,
     LOSSES,
     METRICS,
@@ -76,6 +75,23 @@ def truth_heads() -> list[str]:
     return [*map(metric_title, TRUTH_METRICS), *shares]
 
 
+def class_rows(data: DatasetInputs) -> list[dict[str, Any]]:
+    """Return each class's metrics against the rest: means over splits; none of two classes."""
+    if len(data.classes) == 2:
+        return []
+    rows = []
+    for label in data.classes:
+        for model, runs in data.evaluations().items():
+            found = [evaluation["by_class"][label] for evaluation in runs.values()]
+            means = {
+                metric_title(m): sum(f[m] for f in found) / len(found)
+                for m in METRICS
+                if m in found[0]
+            }
+            rows.append({"label": label, "model": model, "means": means})
+    return rows
+
+
 def split_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row for each metric: value and interval of each model in each split."""
     return [
@@ -108,7 +124,7 @@ def data_rows(data: DatasetInputs) -> list[tuple[str, str, str]]:
     rows.append(("genes", *(_amount(c["n_genes"]) for c in both)))
     rows.extend(
         (f"{name} samples", *(_amount((c.get("n_per_class") or {}).get(name)) for c in both))
-        for name in CLASSES
+        for name in data.classes
     )
     for key in ("n_patients", "n_batches"):
         rows.append((key.removeprefix("n_"), *(_amount(c.get(key)) for c in both)))
@@ -146,7 +162,7 @@ def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
                 if flag.strip()
             )
             words = "; ".join(f"{flag} ({n})" for flag, n in sorted(flags.items()))
-            counts = [found[name] for name in CLASSES]
+            counts = [found[name] for name in data.classes]
             rows.append({"model": model, "split": split, "counts": counts, "flags": words})
     return rows
 

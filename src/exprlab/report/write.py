@@ -10,11 +10,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from exprlab.evaluation.layout import curves_of, table_of
 from exprlab.files import atomic_path
-from exprlab.keys import CLASSES, ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
+from exprlab.keys import ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, style
 from exprlab.report import captions, genes, sentences, settings, tables, words
-from exprlab.report.glossary import GLOSSARY
+from exprlab.report.glossary import glossary
 from exprlab.report.inputs import (
     DatasetInputs,
     RunInputs,
@@ -94,13 +95,12 @@ def write_report(
         datasets=shown,
         models=models,
         splits=splits,
-        classes=CLASSES,
         sides=SPLITS,
         confidence=f"{100 * level:g} %",
         code=tables.code_rows(inputs),
         environment_page=ENVIRONMENT_PAGE,
         example_run=f"{datasets[0]}/{models[0]}/{splits[0]}",
-        glossary=GLOSSARY,
+        glossary=glossary([len(data.classes) for data in inputs]),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -144,6 +144,7 @@ def _data_part(results: Path, data: DatasetInputs) -> dict[str, Any]:
         )
     return {
         "name": data.name,
+        "classes": data.classes,
         "counts": tables.data_rows(data),
         "batches": tables.batch_rows(data.overview),
         "warnings": [("cohort", w) for w in data.checks["warnings"]]
@@ -162,7 +163,7 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
         with reading(run.folder / "evaluation.json"):
             _check_evaluation(run)
     new_tables = {
-        m: {s: run.new_samples for s, run in runs.items()} for m, runs in data.runs.items()
+        m: {s: run.new_probability for s, run in runs.items()} for m, runs in data.runs.items()
     }
     first = next(iter(next(iter(data.runs.values())).values()))
     header, rows = tables.first_rows(first)
@@ -172,17 +173,12 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
             picture(
                 comparison_figures.roc_overlay(evaluations),
                 f"ROC curves of {names} on {data.name}",
-                "The further a curve bends to the upper left, the better the ranking; the diagonal "
-                "is guessing. "
-                + captions.ranking(data.runs, "auroc", "AUROC")
-                + " Faint: each split; strong: their mean.",
+                captions.roc(data.runs),
             ),
             picture(
                 comparison_figures.precision_recall_overlay(evaluations),
                 f"Precision-recall curves of {names} on {data.name}",
-                "How many calls of malignancy are right (precision) if a given fraction of the "
-                "malignant samples is to be found (recall). "
-                + captions.ranking(data.runs, "auprc", "AUPRC"),
+                captions.precision_recall(data.runs),
             ),
             picture(
                 comparison_figures.calibration_overlay(evaluations),
@@ -202,7 +198,7 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
         "new_first": rows,
         "new_example": f"{first.model}, {first.split}",
         "new_figure": picture(
-            comparison_figures.new_cohort_figure(new_tables),
+            comparison_figures.new_cohort_figure(new_tables, data.classes),
             f"Histograms of the probabilities that {names} predict for new samples",
             captions.new_cohort(data.runs) + " Filled: the first split; lines: the others.",
         ),
@@ -213,14 +209,15 @@ def _check_evaluation(run: RunInputs) -> None:
     """Touch every value that figures and captions use, so that a wrong file is named."""
     evaluation = run.evaluation
     _ = [evaluation["metrics"][m]["value"] for m in ("auroc", "auprc", "ece")]
-    _ = [evaluation["confusion"][cell] + 0 for cell in ("tn", "fp", "fn", "tp")]
+    _ = [count + 0 for row in table_of(evaluation) for count in row]
     for name, columns in {
         "roc": ("fpr", "tpr"),
         "precision_recall": ("recall", "precision"),
         "calibration": ("predicted", "observed", "count"),
     }.items():
-        if len({len(evaluation["curves"][name][column]) for column in columns}) != 1:
-            raise ValueError(f"curves.{name} has lists of different lengths")
+        for curve in curves_of(evaluation, name).values():
+            if len({len(curve[column]) for column in columns}) != 1:
+                raise ValueError(f"curves.{name} has lists of different lengths")
 
 
 def _by_split(runs: Sequence[RunInputs], figure: str) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -268,6 +265,7 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
         "truth_heads": tables.truth_heads(),
         "truth_rows": tables.truth_rows(result),
         "order": order,
+        "class_rows": tables.class_rows(data),
         "mean_rows": tables.mean_rows(models),
         "split_heads": [(m, list(models[m]["auroc"]["per_split"])) for m in order],
         "split_rows": tables.split_rows(models),

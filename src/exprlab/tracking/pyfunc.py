@@ -51,7 +51,8 @@ class ExpressionModel(PythonModel):
         Returns
         -------
         pandas.DataFrame
-            Columns logit, probability, calibrated_probability, prediction, flags.
+            Columns logit, probability, calibrated_probability, prediction, flags; of more than
+            two classes each has its logit_{class} and so on.
         """
         return self.predict_frame(self.model, model_input)
 

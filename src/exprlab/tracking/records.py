@@ -6,6 +6,7 @@ Needs no MLflow: everything that a tracking store shows is decided here, from pl
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,10 @@ from exprlab import keys
 from exprlab.errors import UserError
 from exprlab.files import digest_of, read_json, sha256
 from exprlab.tracking.curves import Point, read_curves
+from exprlab.tracking.judged import EVALUATION_FILE, PREDICTIONS_FILE, read_evaluation
 from exprlab.tracking.status import FINISHED, NOT_EVALUATED, last_sign_of_life, true_state
 
 ATTEMPT_FOLDER = ".attempt"
-EVALUATION_FILE = "evaluation.json"
-PREDICTIONS_FILE = "predictions.parquet"
 NEW_SAMPLES_FILE = "new_samples.tsv"
 FIGURES_FOLDER = "figures"
 MODEL_FOLDER = "model"
@@ -32,6 +32,8 @@ TRAINING_FILES = (
     keys.PARAMS_FILE, keys.RECORD_FILE, keys.METRICS_FILE, keys.NETWORK_FILE, keys.STATUS_FILE,
     keys.TIMING_FILE, keys.ENVIRONMENT_FILE, keys.DIFF_FILE,
 )  # fmt: skip
+# What MLflow takes in no name of a metric.
+NO_METRIC_NAME = r"[^\w\-. :/]"
 LATER_FILES = (
     EVALUATION_FILE, PREDICTIONS_FILE, NEW_SAMPLES_FILE, keys.ATTRIBUTION_FILE, CARD_FILE,
 )  # fmt: skip
@@ -111,7 +113,7 @@ def _read(folder: Path, source: Path) -> RunRecord | None:
         return None
     state, cause = outcome
     record, params = load(source / keys.RECORD_FILE), load(source / keys.PARAMS_FILE)
-    evaluation = _evaluation(folder) if whole else {}
+    evaluation = read_evaluation(folder) if whole else {}
     if whole and state == FINISHED and not evaluation:
         cause = cause or NOT_EVALUATED
     names = {
@@ -211,8 +213,9 @@ def final_metrics(
         found[f"truth/{metric}_high"] = parts.get("high")
     for metric, parts in evaluation.get("uncalibrated", {}).items():
         found[f"test/uncalibrated_{metric}"] = parts["value"]
-    for name, count in evaluation.get("confusion", {}).items():
-        found[f"test/{name}"] = count
+    # Of two classes the cells of the confusion matrix; of more, each class against the rest.
+    for name, value in flatten(evaluation.get("by_class") or evaluation.get("confusion", {})):
+        found[f"test/{re.sub(NO_METRIC_NAME, '_', name)}"] = float(value)
     found["test/n_samples"] = evaluation.get("n_test")
     for name in ("threshold", "temperature"):
         found[name] = evaluation.get(name)
@@ -221,41 +224,6 @@ def final_metrics(
     found["peak_memory_mb"] = status.get("peak_memory_mb")
     # A metric may be undefined (null), e.g. without a sample of one class.
     return {name: float(value) for name, value in found.items() if value is not None}
-
-
-def _evaluation(folder: Path) -> dict[str, Any]:
-    """Return evaluation.json, or nothing where it is missing or belongs to an earlier training."""
-    path, logits = folder / EVALUATION_FILE, folder / keys.LOGITS_FILE
-    if not path.exists():
-        return {}
-    # Dates only raise the suspicion (copying a folder changes them); the contents decide.
-    older = logits.exists() and path.stat().st_mtime < logits.stat().st_mtime
-    if older and not _same_logits(logits, folder / PREDICTIONS_FILE):
-        return {}
-    return read_json(path)
-
-
-def _same_logits(logits: Path, predictions: Path) -> bool:
-    """Return whether the predictions were made from these logits of the test samples."""
-    import pyarrow.parquet as pq
-
-    if not predictions.exists():
-        return False
-    columns = [keys.SAMPLE_ID, keys.LOGIT]
-    try:
-        table = pq.read_table(logits, columns=[*columns, keys.SPLIT]).to_pydict()
-        judged = pq.read_table(predictions, columns=columns).to_pydict()
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{predictions}: cannot be compared with {logits}: {error}") from None
-    test = {
-        sample: logit
-        for sample, logit, split in zip(*(table[c] for c in [*columns, keys.SPLIT]), strict=True)
-        if split == keys.TEST
-    }
-    pairs = dict(zip(judged[keys.SAMPLE_ID], judged[keys.LOGIT], strict=True))
-    return test.keys() == pairs.keys() and all(
-        abs(test[sample] - pairs[sample]) <= 1e-6 * max(1.0, abs(test[sample])) for sample in test
-    )
 
 
 def _files(

@@ -31,6 +31,7 @@ def fit_logistic(
     With fewer samples than features the optimum lies in the span of the training samples (the
     representer theorem), so the fit runs on their coordinates in an orthonormal basis of that
     span, which keep every inner product and with it the L2 penalty: exact, and many times faster.
+    With more than two classes the model is multinomial: softmax over a weight vector for each.
 
     Parameters
     ----------
@@ -49,9 +50,10 @@ def fit_logistic(
     for step, strength in enumerate(sorted(model.strengths)):
         fit = LogisticRegression(C=strength, max_iter=model.max_iterations, tol=1e-5)
         fit.fit(scores, labels[train])
-        probability = fit.predict_proba(val_scores)[:, 1]
+        probability = fit.predict_proba(val_scores)
+        probability = probability[:, 1] if probability.shape[1] == 2 else probability
         loss = float(log_loss(labels[val], probability))
-        auroc = float(roc_auc_score(labels[val], probability))
+        auroc = float(roc_auc_score(labels[val], probability, multi_class="ovr"))
         writer.add([(step, 0, VAL_LOSS, loss), (step, 0, VAL_AUROC, auroc)])
         print(
             f"[{name}] strength C = {strength:g}  val loss {loss:.4f}  val auroc {auroc:.4f}",
@@ -61,7 +63,9 @@ def fit_logistic(
             best_loss, best = loss, (step, strength, fit)
     assert best is not None  # the config holds one strength at least
     step, strength, fit = best
-    weight = to_weights(fit.coef_[0]).astype(np.float32)
+    # A column for each class; two classes share one, kept as a vector.
+    coefficients = fit.coef_[0] if len(fit.coef_) == 1 else fit.coef_.T
+    weight = to_weights(coefficients).astype(np.float32)
     bias = np.array(fit.intercept_, dtype=np.float32)
     return Fitted(
         kind=model.kind,
@@ -69,7 +73,7 @@ def fit_logistic(
         weights={"weight": weight, "bias": bias},
         logits=features @ weight + bias,
         summary={
-            "n_parameters": len(weight) + 1,
+            "n_parameters": weight.size + bias.size,
             "best_epoch": step,
             "strength": strength,
             "stopped": f"the best of {len(model.strengths)} strengths on validation",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
@@ -19,6 +20,7 @@ from exprlab.config.steps import BoostingConfig
 from exprlab.data.streams import TREES, state
 from exprlab.keys import TRAIN_LOSS, VAL_AUROC, VAL_LOSS
 from exprlab.nets.trees import leaf_values, tree_logits
+from exprlab.outputs import activate
 from exprlab.training.curves import CurveWriter, Row
 from exprlab.training.fitted import Fitted, cpu_facts
 
@@ -49,7 +51,8 @@ def fit_boosting(
     seed
         Decides which genes each branching may choose from.
     folder
-        Where the curves are written: step and epoch i are the model with i trees.
+        Where the curves are written: step and epoch i are the model with i trees, or with i for
+        each of more than two classes.
     name
         Stands before each line of progress.
     """
@@ -76,7 +79,7 @@ def fit_boosting(
         logits=tree_logits(trees, features),
         summary={
             # A threshold or a leaf's value in each node, and the baseline.
-            "n_parameters": len(trees["value"]) + 1,
+            "n_parameters": trees["value"].size + trees["baseline"].size,
             "best_epoch": best,
             "stopped": f"no smaller loss on validation after {best} of {grown} trees"
             if grown < model.max_trees
@@ -175,17 +178,31 @@ def _curves(
     for i in range(val_logits.shape[1]):
         yield i, i, TRAIN_LOSS, _log_loss(labels[train], train_logits[:, i])
         yield i, i, VAL_LOSS, _log_loss(labels[val], val_logits[:, i])
-        yield i, i, VAL_AUROC, float(roc_auc_score(labels[val], val_logits[:, i]))
+        yield i, i, VAL_AUROC, _auroc(labels[val], val_logits[:, i])
 
 
 def _staged(trees: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
-    """Return the logits of the first 0, 1, 2, ... trees, shape (n_samples, n_trees + 1)."""
-    steps = np.cumsum(leaf_values(trees, inputs)[:, 0], axis=1)
-    return trees["baseline"][0] + np.hstack([np.zeros((len(inputs), 1)), steps])
+    """Return the logits of the first 0, 1, 2, ... trees (of each class).
+
+    Shape (n_samples, n_trees + 1) for one output, else (n_samples, n_trees + 1, n_outputs).
+    """
+    steps = np.cumsum(leaf_values(trees, inputs), axis=2).swapaxes(1, 2)
+    none = np.zeros((len(inputs), 1, steps.shape[2]))
+    logits = trees["baseline"] + np.concatenate([none, steps], axis=1)
+    return logits[..., 0] if logits.shape[2] == 1 else logits
 
 
 def _log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
-    return float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits))))
+    if logits.ndim == 1:
+        return float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits))))
+    own = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
+    return float(np.mean(logsumexp(logits, axis=1) - own))
+
+
+def _auroc(labels: np.ndarray, logits: np.ndarray) -> float:
+    # Each class is ranked against the rest by its probability: logits rank within a sample.
+    scores = logits if logits.ndim == 1 else activate(logits)
+    return float(roc_auc_score(labels, scores, multi_class="ovr"))
 
 
 def _print_progress(name: str, rows: list[Row], best: int) -> None:

@@ -72,7 +72,7 @@ class ExpressionData(pl.LightningDataModule):
     Parameters
     ----------
     features, labels
-        Arrays of shape (n_samples, n_features) float32 and (n_samples,) of 0 and 1.
+        Arrays of shape (n_samples, n_features) float32 and (n_samples,) of whole numbers.
     train, val
         Row numbers of the training and validation samples.
     batch_size
@@ -92,7 +92,7 @@ class ExpressionData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.features = torch.from_numpy(features)
-        self.labels = torch.from_numpy(labels.astype(np.float32))
+        self.labels = torch.from_numpy(labels.astype(np.int64))
         self._train, self._val, self._batch_size, self._seed = train, val, batch_size, seed
 
     def train_dataloader(self) -> IndexBatches:

@@ -15,6 +15,7 @@ from exprlab.config.steps import MLPConfig, TrainerConfig
 from exprlab.data.streams import WEIGHTS, state
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
+from exprlab.outputs import n_outputs
 from exprlab.training.callbacks import Curves, EpochSeeds
 from exprlab.training.checkpoints import (
     BestWeights,
@@ -47,7 +48,8 @@ def fit_network(
     Parameters
     ----------
     features, labels
-        All samples: (n_samples, n_features) float32 and (n_samples,) of 0 and 1.
+        All samples: (n_samples, n_features) float32 and (n_samples,) of 0, 1, ...,
+        each class among them.
     train, val
         Row numbers of the training and validation samples.
     model, settings
@@ -76,9 +78,10 @@ def fit_network(
     # Torch sums batch normalisation's gradients in an order that depends on the threads.
     torch.set_num_threads(1 if model.batch_norm else threads)
     _refuse_lonely_batches(len(train), model, settings.devices)
+    outputs = n_outputs(int(labels.max()) + 1)
     encoder = fit_encoder(features, train, seed) if model.encoder != "none" else None
     inputs = encoder.encode(features) if encoder else features
-    network = _random_network(inputs.shape[1], model, seed)
+    network = _random_network(inputs.shape[1], outputs, model, seed)
     last, best = folder / "last.ckpt", BestWeights(model)
     resumed_from = epochs_done(last)
     callbacks = [
@@ -95,7 +98,7 @@ def fit_network(
         components, genes = encoder.weight.shape
         print(f"[{name}] {components} principal components of {genes:,} genes are the inputs")
     _announce(name, network, trainer, len(train), len(val), resumed_from)
-    _fit(trainer, Classifier(network, model), data, last if resumed_from else None)
+    _fit(trainer, Classifier(network, model, outputs), data, last if resumed_from else None)
     # Whatever the precision of training was, the model that is kept is float32.
     best.restore(network.cpu().float().eval())
     whole = encoder.fold(network) if encoder else network
@@ -113,11 +116,11 @@ def fit_network(
     )
 
 
-def _random_network(n_inputs: int, model: MLPConfig, seed: int) -> MLP:
+def _random_network(n_inputs: int, outputs: int, model: MLPConfig, seed: int) -> MLP:
     torch.manual_seed(state(seed, WEIGHTS))
     options = model.settings()
     names = ("hidden", "activation", "batch_norm", "input_dropout", "dropout")
-    return MLP(n_inputs, **{name: options[name] for name in names})
+    return MLP(n_inputs, n_outputs=outputs, **{name: options[name] for name in names})
 
 
 def _fit(

@@ -23,7 +23,7 @@ class Fitted:
     weights
         Its arrays by name.
     logits
-        Of all samples, shape (n_samples,).
+        Of all samples: (n_samples,) for two classes, (n_samples, n_classes) for more.
     summary
         How training ended.
     hardware

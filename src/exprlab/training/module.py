@@ -7,33 +7,43 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import nn
+from torch.nn import functional
 from torchmetrics import MeanMetric
-from torchmetrics.classification import BinaryAUROC
+from torchmetrics.classification import BinaryAUROC, MulticlassAUROC
 
 from exprlab.config.steps import MLPConfig
 from exprlab.keys import VAL_AUROC, VAL_LOSS
 from exprlab.training.datamodule import Batch
 
 
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss (nats) of logits as a network gives them against integer labels."""
+    if logits.ndim == 1:
+        return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    return functional.cross_entropy(logits, labels)
+
+
 class Classifier(pl.LightningModule):
-    """A two-class network trained with binary cross-entropy.
+    """A network trained with cross-entropy.
 
     Parameters
     ----------
     network
-        Maps features (n_samples, n_features) to logits (n_samples,).
+        Maps features (n_samples, n_features) to logits: (n_samples,) for two classes,
+        (n_samples, n_classes) for more.
     config
         Optimiser, step size and schedule.
+    n_outputs
+        Logits of a sample.
     """
 
-    def __init__(self, network: nn.Module, config: MLPConfig) -> None:
+    def __init__(self, network: nn.Module, config: MLPConfig, n_outputs: int = 1) -> None:
         super().__init__()
         self.network = network
         self.config = config
-        self.loss = nn.BCEWithLogitsLoss()
         # torchmetrics adds up over batches and processes, so each sample counts exactly once.
         self.val_loss = MeanMetric()
-        self.val_auroc = BinaryAUROC()
+        self.val_auroc = BinaryAUROC() if n_outputs == 1 else MulticlassAUROC(n_outputs)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits."""
@@ -42,7 +52,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, _: int) -> dict[str, torch.Tensor]:
         """Return the loss against the labels, and with the penalty what is backpropagated."""
         features, labels = batch
-        fit = self.loss(self(features), labels)
+        fit = cross_entropy(self(features), labels)
         first = self.network.get_submodule(self.network.first_layer_name)
         return {"loss": fit + self.config.l1 * first.weight.abs().sum(), "fit": fit.detach()}
 
@@ -50,8 +60,9 @@ class Classifier(pl.LightningModule):
         """Add a batch to the validation metrics."""
         features, labels = batch
         logits = self(features)
-        self.val_loss.update(self.loss(logits, labels), weight=len(labels))
-        self.val_auroc.update(logits, labels.int())
+        self.val_loss.update(cross_entropy(logits, labels), weight=len(labels))
+        # Each class is ranked against the rest by its probability: logits rank within a sample.
+        self.val_auroc.update(logits if logits.ndim == 1 else logits.softmax(1), labels)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics that early stopping, the best checkpoint and the curves go by."""
