@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "check counts and sample table before anything expensive",
     "describe": "library sizes, zeros and principal components of a cohort",
     "split": "divide samples into training, validation and test",
+    "subsample": "let fewer samples train, beside the same validation and test samples",
     "preprocess": "fit the preprocessing on training samples, transform all",
     "train": "train a network with PyTorch Lightning",
     "train-baseline": "fit a baseline model",

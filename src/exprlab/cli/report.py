@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
         config=config.settings(),
         datasets=experiment.datasets,
         models=experiment.models,
-        splits=[f"seed-{seed}" for seed in experiment.seeds],
+        splits=experiment.splits(),
         comparison=args.comparison,
         rankings=args.genes,
         output=args.output,

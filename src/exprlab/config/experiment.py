@@ -72,8 +72,10 @@ class Config(Section):
             for name in self.experiment.datasets
             if name in self.datasets and (n := self.datasets[name].simulator_config().n_classes) > 2
         ]
-        if len(set(self.experiment.seeds)) < len(self.experiment.seeds):
-            problems.append(f"experiment.seeds: a seed is listed twice in {self.experiment.seeds}")
+        for key, what in (("seeds", "seed"), ("train_sizes", "size")):
+            listed = getattr(self.experiment, key)
+            if len(set(listed)) < len(listed):
+                problems.append(f"experiment.{key}: a {what} is listed twice in {listed}")
         if problems:
             raise ValueError("\n".join(problems))
         return self
