@@ -30,6 +30,8 @@ COMMANDS = {
     "test-genes": "test each gene for a difference between the classes",
     "compare-genes": "compare rankings of genes with each other and with the truth",
     "plot-genes": "draw the figures of the rankings of genes",
+    "learning-curves": "compare the models at each size of the training part",
+    "plot-learning-curves": "draw the learning curves of a data set",
     "plot-run": "draw a run's figures",
     "plot-data": "draw the figures of a data set",
     "compare": "compare the models of an experiment",

@@ -56,9 +56,7 @@ def split_samples(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.S
     return result
 
 
-def subsample_training(
-    samples: pd.DataFrame, split: pd.Series, size: int, seed: int
-) -> pd.Series:
+def subsample_training(samples: pd.DataFrame, split: pd.Series, size: int, seed: int) -> pd.Series:
     """Let `size` samples of a split's training part train, and leave its others out.
 
     The patients of the training part are put in a row that depends on the seed alone: drawn at
