@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         genes="comparison of the rankings of genes (JSON)",
         output="the page (HTML)",
     )
+    parser.add_argument(
+        "--curves", type=Path, nargs="*", default=[], metavar="FILE",
+        help="learning curves (JSON), if there are any",
+    )  # fmt: skip
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
     add_params(parser)
 
@@ -35,5 +39,6 @@ def run(args: argparse.Namespace) -> None:
         splits=experiment.splits(),
         comparison=args.comparison,
         rankings=args.genes,
+        curves=args.curves[0] if args.curves else None,
         output=args.output,
     )
