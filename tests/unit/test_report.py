@@ -266,7 +266,7 @@ def report(results: Path, datasets: tuple[str, ...] = ("tumours",)) -> str:
     output = results / "report/report.html"
     comparison = results / "report/comparison.json"
     ranked = results / "report/genes.json"
-    write_report(results, CONFIG, list(datasets), MODELS, SPLITS, comparison, ranked, output)
+    write_report(results, CONFIG, list(datasets), MODELS, SPLITS, comparison, ranked, None, output)
     return output.read_text(encoding="utf-8")
 
 
@@ -378,7 +378,7 @@ def test_a_wrong_file_is_named_and_nothing_is_written(
         with pytest.raises(UserError, match=name.replace(".", r"\.")):
             write_report(results, CONFIG, ["tumours"], MODELS, SPLITS,
                          results / "report/comparison.json", results / "report/genes.json",
-                         output)  # fmt: skip
+                         None, output)  # fmt: skip
     finally:
         path.write_bytes(before)
     assert not output.exists()

@@ -102,9 +102,8 @@ def subsample_training(samples: pd.DataFrame, split: pd.Series, size: int, seed:
     for label, n in composition.loc[chosen].sum().items():
         if n == 0:
             raise UserError(
-                f"experiment.train_sizes: found {size}, which is too small: among the first "
-                f"{len(chosen)} patients, whose samples number {size} at most, nobody has the "
-                f"class '{label}'; give a larger size"
+                f"experiment.train_sizes: found {size}, which is too small: the whole patients "
+                f"that it has room for have no sample of class '{label}'; give a larger size"
             )
     left_out = patients.index[~patients.isin(chosen)]
     return split.mask(split.index.isin(left_out), UNUSED)

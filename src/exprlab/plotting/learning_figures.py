@@ -18,8 +18,9 @@ Curves = Mapping[str, Any]
 PANELS = ("auroc", "log_loss")
 # Sizes whose ratio is smaller than this would have their labels in each other's way.
 CLOSE = 1.35
-# Factor between the marks of two models' splits, so that none hides another.
-ASIDE = 1.03
+# How far to the right of its size each model's splits are marked, as a share of the axis, so that
+# none hides another.
+ASIDE = 0.01
 
 
 @style.styled
@@ -69,8 +70,9 @@ def _draw_model(
         sizes, mean, color=look.colour, linestyle=look.line, marker=look.marker, markersize=6,
         label=style.short(model), gid=f"{model}/mean", zorder=3,
     )  # fmt: skip
+    step = (max(sizes) / min(sizes)) ** ASIDE
     places = [
-        (size * ASIDE ** (number + 1), split["value"])
+        (size * step ** (number + 1), split["value"])
         for size, entry in zip(sizes, entries, strict=True)
         for split in entry["per_split"].values()
     ]

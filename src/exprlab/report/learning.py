@@ -32,12 +32,11 @@ def read_curves(path: Path, datasets: Sequence[str]) -> dict[str, Any]:
         return {name: value["datasets"][name] for name in datasets}
 
 
-def learning_part(dataset: str, curves: Curves) -> dict[str, Any]:
-    """Return what the template shows of a data set: sentences and a table."""
+def learning_part(curves: Curves) -> dict[str, Any]:
+    """Return the table that the template shows of a data set."""
     distance = "excess_log_loss" if curves["oracle"] else "log_loss"
     shown = ("auroc", distance)
     return {
-        "sentences": learning_sentences(dataset, curves),
         "models": curves["models"],
         "heads": [metric_title(metric) for metric in shown],
         "rows": [
@@ -128,6 +127,6 @@ def _gap_sentence(curves: Curves) -> str:
         for model in curves["models"]
     ]
     return (
-        f"With all {size_of(last):,.0f} training samples the {ORACLE}'s mean AUROC of "
-        f"{number(best)} is still away by {listing(gaps)}."
+        f"With all {size_of(last):,.0f} training samples the {ORACLE}, whose mean AUROC is "
+        f"{number(best)}, is ahead by {listing(gaps)}."
     )

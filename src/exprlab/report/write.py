@@ -287,4 +287,4 @@ def _learning_part(
         return {}
     with reading(path):
         figure = picture(*learning.learning_curve_figure(dataset, learnt[dataset], level))
-        return {"learning": {**learning.learning_part(dataset, learnt[dataset]), "figure": figure}}
+        return {"learning": {**learning.learning_part(learnt[dataset]), "figure": figure}}
