@@ -162,7 +162,7 @@ def test_mlflow_has_each_run_and_a_summary_of_the_whole_ones(grown: Workflow) ->
     receipt = json.loads((results / "mlflow/published.json").read_text())
     published = {run["split"]: run["run_id"] for run in receipt["runs"] if run["model"] == "mlp"}
     assert client.get_run(published["seed-1-n-12"]).data.params["train_size"] == "12"
-    metrics = client.get_run(receipt["study"]).data.metrics
+    metrics = client.get_run(receipt["study"]["run_id"]).data.metrics
     comparison = json.loads((results / "report/comparison.json").read_text())
     mean = comparison["datasets"]["tumours"]["models"]["mlp"]["auroc"]["mean"]
     assert metrics["mlp/test/auroc_mean"] == pytest.approx(mean)
