@@ -47,12 +47,13 @@ from exprlab.data.simulate import (
     batch_names,
     gene_ids,
 )
-from exprlab.evaluation.calibration import calibrate, fit_temperature
-from exprlab.evaluation.metrics import binary_metrics
+from exprlab.evaluation.calibration import fit_temperature
+from exprlab.evaluation.metrics import classification_metrics
 from exprlab.evaluation.truth import divergence
 from exprlab.inference.model import Model
 from exprlab.inference.predict import Predictor
 from exprlab.keys import CLASSES
+from exprlab.outputs import calibrate
 from exprlab.preprocess.preprocessor import fit_preprocessor
 from exprlab.training.baselines import fit_logistic
 from exprlab.training.boosting import shared_genes
@@ -108,7 +109,7 @@ def measure(
         lambda: (counts[i : min(i + 256, n_train)] for i in range(0, n_train, 256)),
         genes,
         PreprocessConfig(),
-        (batch[:n_train], label[:n_train]),
+        (batch[:n_train], np.array(CLASSES)[label[:n_train]]),
     )
     columns = np.searchsorted(genes, preprocessor.genes)
     features = np.concatenate(
@@ -140,7 +141,7 @@ def measure(
         return judged(table["calibrated_probability"].to_numpy())
 
     def judged(probability: np.ndarray) -> list[float]:
-        found = binary_metrics(label[test], probability, 0.5)
+        found = classification_metrics(label[test], probability, 0.5)
         excess = divergence(posterior[test], probability).mean()
         return [float(excess if name == "excess" else found[name]) for name in COLUMNS]
 

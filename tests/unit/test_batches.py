@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from exprlab.config.steps import PreprocessConfig
 from exprlab.data.formats import open_counts, write_counts
 from exprlab.inference.model import Model, load_model, save_model
+from exprlab.inference.new_batches import settle
 from exprlab.inference.predict import predict_file, predict_frame
 from exprlab.preprocess.batches import BatchShifts, BatchSums
 from exprlab.preprocess.preprocessor import Preprocessor, fit_preprocessor
@@ -205,6 +207,36 @@ def test_a_new_batch_may_hold_more_of_one_class(model: Model) -> None:
     centred = features - features.mean(axis=0)
     prediction = np.where(model.logit_function()(centred) >= 0, "malignant", "benign")
     assert accuracy(model, skewed) > (prediction == skewed["label"]).mean() + 0.02
+
+
+def test_a_new_batch_of_three_classes_whatever_their_order(model: Model) -> None:
+    rng = np.random.default_rng(8)
+    classes = ("benign", "Basal", "HER2")  # of the model; by name, Basal comes first
+
+    def draw(label: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        values = rng.normal(0, 1, (len(label), G)) + shift
+        for k, name in enumerate(classes):
+            values[label == name, 8 * k : 8 * k + 8] += 2
+        return values.astype(np.float32)
+
+    batch, label = np.repeat(list("ABC"), 300), np.tile(np.repeat(classes, 100), 3)
+    seen = dict(zip("ABC", rng.normal(0, 1, (3, G)), strict=True))
+    shifts, mean, sd = fit(draw(label, np.array([seen[b] for b in batch])), batch, label)
+    assert shifts.classes == ["Basal", "HER2", "benign"]
+    features = shifts.remove((draw(label, np.array([seen[b] for b in batch])) - mean) / sd, batch)
+    means = np.array([features[label == name].mean(axis=0) for name in classes])
+    weights = {"weight": means.T.astype(np.float32), "bias": -(means**2).sum(axis=1) / 2}
+    three = Model("logistic", {"n_inputs": G}, weights,
+                  replace(model.preprocessor, batches=shifts), classes, 1.0, None, {})  # fmt: skip
+    shares = {"benign": 0.6, "Basal": 0.3, "HER2": 0.1}
+    new = rng.choice(list(shares), 400, p=list(shares.values()))
+    shift = rng.normal(0, 1, G)
+    found = settle(three, ((draw(new, shift) - mean) / sd).astype(np.float32))
+    for name, share in zip(shifts.classes, found.fraction, strict=True):
+        assert share == pytest.approx((new == name).mean(), abs=0.05), name
+    # Shifts count from the mean of the batches that training has seen.
+    wanted = shift - np.mean(list(seen.values()), axis=0)
+    assert np.corrcoef(found.shift * sd, wanted)[0, 1] > 0.95
 
 
 def test_a_sample_of_a_seen_batch_is_predicted_by_itself(model: Model) -> None:

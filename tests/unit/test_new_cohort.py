@@ -65,3 +65,22 @@ def test_oracle_stands_beside_the_models(cohort: tuple[pd.Series, pd.DataFrame])
     assert metrics["log_loss"]["value"] == pytest.approx(-np.log(0.9))
     assert found["oracle without batches"]["all"]["metrics"]["auroc"]["value"] == 1
     assert found["oracle without batches"]["all"]["metrics"]["sensitivity"]["value"] == 0
+
+
+def test_several_classes_are_judged_by_their_columns() -> None:
+    rng = np.random.default_rng(2)
+    classes, ids = ("benign", "Basal", "HER2"), [f"s{i}" for i in range(90)]
+    number = np.arange(90) % 3
+    p = rng.dirichlet(np.ones(3), 90) * 0.6 + 0.4 * (number[:, None] == np.arange(3))
+    table = pd.DataFrame(p, ids, [f"calibrated_probability_{name}" for name in classes])
+    posterior = pd.DataFrame(p, ids, [f"recorded_{name}" for name in classes])
+    label = pd.Series(np.array(classes)[number], ids, dtype=object)
+    shuffled = {"mlp": {"s": table.sample(frac=1, random_state=1)}}
+    result = judge_new_cohort(label, shuffled, {"mlp": {"s": None}}, posterior, SETTINGS, classes)
+    assert result["n_per_class"] == dict.fromkeys(classes, 30)
+    for model, split in (("mlp", "s"), ("oracle", "all")):
+        found = result["models"][model][split]["metrics"]
+        auroc = roc_auc_score(number, p, multi_class="ovr")
+        assert found["auroc"]["value"] == pytest.approx(auroc), model
+        assert found["accuracy"]["value"] == accuracy_score(number, p.argmax(axis=1)), model
+        assert found["log_loss"]["value"] == pytest.approx(log_loss(number, p)), model

@@ -22,7 +22,10 @@ def interpretability(experiment: Experiment) -> list[str]:
                 "`network.weight` of `model/model.safetensors`)"
             )
         else:
-            words = "a black box; no attribution to genes was computed"
+            words = (
+                "a black box; `attribution.tsv` in a run's folder has what methods that ask it say "
+                "of each gene"
+            )
         answers.append(f"{escape(run.model)}: {words}.")
     return answers
 

@@ -168,8 +168,7 @@ def calibration_figure(evaluation: Evaluation, oracle: Evaluation | None = None)
     result, found = panels(len(curves), 4.9, 5.6, ratios=(4, 1.1))
     for (axes, below), (label, curve) in zip(found, curves.items(), strict=True):
         axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE_LINE)
-        _draw_oracle(axes, oracle, "calibration", label, ("predicted", "observed"))
-        _draw_reliability(axes, below, curve)
+        _draw_reliability(axes, below, curve, oracle, label)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         text = style.short(label) if len(curves) > 1 else _calibration_title(evaluation)
         axes.set_title(text, fontsize=10)
@@ -180,13 +179,17 @@ def calibration_figure(evaluation: Evaluation, oracle: Evaluation | None = None)
     return result
 
 
-def _draw_reliability(axes: Axes, below: Axes, curve: Mapping[str, Any]) -> None:
+def _draw_reliability(
+    axes: Axes, below: Axes, curve: Mapping[str, Any], oracle: Evaluation | None, label: str
+) -> None:
+    """Draw a class's calibration curve with the oracle's, and below it the samples per bin."""
     predicted, observed, count = (
         np.asarray(curve[name], float) for name in ("predicted", "observed", "count")
     )
     if len(predicted):
         low, high = wilson_interval(observed, count)
         axes.vlines(predicted, low, high, color=DATA_LINE["color"], alpha=0.6, linewidth=1.5)
+    _draw_oracle(axes, oracle, "calibration", label, ("predicted", "observed"))
     axes.plot(predicted, observed, marker="o", label="model (bars: 95 % interval)", **DATA_LINE)
     below.bar(predicted, count, width=0.03, color=DATA_LINE["color"], gid="data")
     below.set_ylim(0, 1.1 * max(count, default=1))
