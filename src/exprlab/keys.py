@@ -45,6 +45,8 @@ TRAIN = "train"
 VAL = "val"
 TEST = "test"
 SPLITS = (TRAIN, VAL, TEST)
+# Of a smaller training part (experiment.train_sizes): samples that would train in the whole one.
+UNUSED = "unused"
 
 # Test metrics, in the order in which a reader meets them.
 METRICS = (
@@ -107,6 +109,17 @@ SIDE_FILES = frozenset({STATUS_FILE, TIMING_FILE, ENVIRONMENT_FILE, DIFF_FILE, E
 # Files of the self-contained model folder.
 MODEL_JSON = "model.json"
 MODEL_WEIGHTS = "model.safetensors"
+
+
+def split_name(seed: int, size: int | None = None) -> str:
+    """Return a split's name: ``seed-0``, or ``seed-0-n-100`` with 100 of its training samples."""
+    return f"seed-{seed}" if size is None else f"seed-{seed}-n-{size}"
+
+
+def split_parts(split: str) -> tuple[int, int | None]:
+    """Return seed and size of a split's name; the size is None where all of its samples train."""
+    seed, _, size = split.removeprefix("seed-").partition("-n-")
+    return int(seed), int(size) if size else None
 
 
 def metric_title(metric: str) -> str:

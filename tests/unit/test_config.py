@@ -98,6 +98,8 @@ def test_shipped_configs_are_valid(project: Path, path: Path) -> None:
         ("experiment/models", ["mpl"], ["'mpl' is not defined", "did you mean 'mlp'"]),
         ("experiment/datasets", [], ["experiment.datasets"]),
         ("experiment/seeds", [1, 1], ["seed is listed twice"]),
+        ("experiment/train_sizes", [100, 100], ["size is listed twice"]),
+        ("experiment/train_sizes", [1], ["experiment.train_sizes", "1"]),
         ("experiment/seeds", [-1], ["experiment.seeds", "-1"]),
         ("trainer/precision", 32, ["trainer.precision", "'32-true'"]),
         ("evaluation/bootstrap", 1, ["evaluation.bootstrap", "100"]),

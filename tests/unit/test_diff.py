@@ -19,7 +19,13 @@ SEEDS = (0, 1)
 MODELS = ("mlp", "logistic")
 METRICS = {"auroc": {"value": 0.75, "low": 0.7, "high": 0.8}}
 CONFIG = {
-    "experiment": {"name": "made", "datasets": ["d"], "models": list(MODELS), "seeds": [0, 1]},
+    "experiment": {
+        "name": "made",
+        "datasets": ["d"],
+        "models": list(MODELS),
+        "seeds": [0, 1],
+        "train_sizes": [],
+    },
     "datasets": {"d": {"n_samples": 60}},
     "models": {"mlp": {"kind": "mlp", "hidden": [16]}, "logistic": {"kind": "logistic"}},
     "split": {"test_fraction": 0.2},

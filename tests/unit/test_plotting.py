@@ -18,6 +18,7 @@ from exprlab.keys import CLASSES
 from exprlab.plotting import comparison_figures as comparison
 from exprlab.plotting import data_figures as data
 from exprlab.plotting import run_figures, style
+from exprlab.plotting.learning_figures import learning_figure
 from exprlab.plotting.training_figures import training_figure
 
 CLASS_LIGHTNESS_GAP = 30
@@ -89,6 +90,17 @@ def new_tables() -> dict[str, Any]:
     return {m: {s: [0.02, 0.03, 0.97] for s in SPLITS} for m in MODELS}
 
 
+def curves() -> dict[str, Any]:
+    """Return learning curves of two sizes."""
+    entry = {**models()["mlp"]["auroc"], "low": 0.8, "high": 0.9}
+    summary = {"auroc": entry, "log_loss": entry}
+    points = [
+        {"n_train": dict.fromkeys(SPLITS, n), "models": dict.fromkeys(MODELS, summary)}
+        for n in (50, 400)
+    ]
+    return {"models": MODELS, "oracle": summary, "points": points}
+
+
 def all_figures() -> dict[str, Figure]:
     return {
         **run_figures.draw_run(table(TRAINING), {"best_epoch": 1}, EVALUATION),
@@ -100,6 +112,7 @@ def all_figures() -> dict[str, Figure]:
         "pr_overlay": comparison.precision_recall_overlay(evaluations()),
         "calibration_overlay": comparison.calibration_overlay(evaluations()),
         "new_cohort": comparison.new_cohort_figure(new_tables()),
+        "learning": learning_figure(curves()),
     }
 
 

@@ -277,7 +277,7 @@ def report(results: Path, datasets: tuple[str, ...] = ("tumours",)) -> str:
     output = results / "report/report.html"
     comparison = results / "report/comparison.json"
     ranked = results / "report/genes.json"
-    write_report(results, CONFIG, list(datasets), MODELS, SPLITS, comparison, ranked, output)
+    write_report(results, CONFIG, list(datasets), MODELS, SPLITS, comparison, ranked, None, output)
     return output.read_text(encoding="utf-8")
 
 
@@ -409,10 +409,52 @@ def test_a_wrong_file_is_named_and_nothing_is_written(
         with pytest.raises(UserError, match=name.replace(".", r"\.")):
             write_report(results, CONFIG, ["tumours"], MODELS, SPLITS,
                          results / "report/comparison.json", results / "report/genes.json",
-                         output)  # fmt: skip
+                         None, output)  # fmt: skip
     finally:
         path.write_bytes(before)
     assert not output.exists()
+
+
+def test_learning_curves_have_a_section_where_there_are_any(
+    results: Path, text: str, tmp_path: Path
+) -> None:
+    def summary(value: float) -> dict[str, Any]:
+        splits = {split: {"value": value} for split in SPLITS}
+        return {"mean": value, "low": value - 0.02, "high": value + 0.02, "per_split": splits}
+
+    points = [
+        {
+            "size": size,
+            "n_train": dict.fromkeys(SPLITS, size or 2345),
+            "models": {
+                m: {"auroc": summary(0.7 + 0.01 * i + 0.001 * j), "log_loss": summary(0.5),
+                    "excess_log_loss": summary(0.2 + 0.01 * i + 0.001 * j)}
+                for j, m in enumerate(MODELS)
+            },
+            "pairs": [],
+        }
+        for i, size in enumerate((1234, None))
+    ]  # fmt: skip
+    oracle = {"auroc": summary(0.95), "log_loss": summary(0.1)}
+    path = tmp_path / "learning_curves.json"
+    curves = {"models": MODELS, "oracle": oracle, "points": points}
+    write(path, {"datasets": {"tumours": curves}})
+    config = {**CONFIG, "experiment": {**CONFIG["experiment"], "train_sizes": [1234]}}
+    output = tmp_path / "report.html"
+    files = [results / "report/comparison.json", results / "report/genes.json", path, output]
+    write_report(results, config, ["tumours"], MODELS, SPLITS, *files)
+    page = Page(output.read_text())
+    assert sorted(page.texts["h2"]) == sorted([*HEADINGS, "Learning curves"])
+    assert "Learning curves" not in Page(text).texts["h2"]
+    assert "also trained on 1,234 of the training samples" in output.read_text()
+    assert {"1,234", "2,345"} <= set(page.texts["th"])
+    shown = {a["value"] for a in page.attributes("data")}
+    for point in points:
+        for entry in point["models"].values():
+            assert {str(entry[m]["mean"]) for m in ("auroc", "excess_log_loss")} <= shown
+    path.write_text(path.read_text().replace('"n_train"', '"n"'))
+    with pytest.raises(UserError, match=r"learning_curves\.json"):
+        write_report(results, config, ["tumours"], MODELS, SPLITS, *files)
 
 
 # -------------------------------------------------------------------------------- sentences

@@ -38,7 +38,7 @@ def manifest() -> dict[str, Any]:
             files.append({"path": path, "rule": rule, "inputs": dict.fromkeys(inputs, "0" * 64)})
     for entry in files:
         entry.update(sha256="0" * 64, size=1, params={})
-    experiment = {"datasets": ["tumours"], "models": ["mlp"], "seeds": [0, 1]}
+    experiment = {"datasets": ["tumours"], "models": ["mlp"], "seeds": [0, 1], "train_sizes": [9]}
     config = {
         "experiment": experiment,
         "datasets": {"tumours": {}, "others": {}},
@@ -70,9 +70,22 @@ def test_run_is_itself_and_what_is_behind_it(results: Path, tmp_path: Path) -> N
     # Snakemake knows the folder of the model, not the files in it.
     assert f"{RUNS[1]}/model" in run.targets
     assert f"{RUNS[1]}/model/model.json" not in run.targets
-    assert run.config["experiment"] == {"datasets": ["tumours"], "models": ["mlp"], "seeds": [1]}
+    chosen = {"datasets": ["tumours"], "models": ["mlp"], "seeds": [1]}
+    assert run.config["experiment"] == {**chosen, "train_sizes": []}
     assert set(run.config["models"]) == {"mlp"}
     assert set(run.config["datasets"]) == {"tumours"}
+
+
+def test_run_with_fewer_training_samples_is_made_again_with_as_many(
+    results: Path, tmp_path: Path
+) -> None:
+    (results / "tumours/mlp/seed-1-n-9").mkdir()
+    run = open_original(str(results / "tumours/mlp/seed-1-n-9"), tmp_path)
+    chosen = {"datasets": ["tumours"], "models": ["mlp"], "seeds": [1], "train_sizes": [9]}
+    assert run.config["experiment"] == chosen
+    (results / "tumours/mlp/seed-1-n-8").mkdir()
+    with pytest.raises(UserError, match="knows no such run"):
+        open_original(str(results / "tumours/mlp/seed-1-n-8"), tmp_path)
 
 
 def test_experiment_is_asked_for_by_its_manifest(results: Path, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exprlab.config.steps import SplitConfig
-from exprlab.data.split import split_samples
+from exprlab.data.split import split_samples, subsample_training
 from exprlab.errors import UserError
-from exprlab.keys import CLASSES, SPLITS, TEST, TRAIN, VAL
+from exprlab.keys import CLASSES, SPLITS, TEST, TRAIN, UNUSED, VAL
 
 DEFAULT = SplitConfig()
 
@@ -183,3 +183,102 @@ def test_other_mistakes_are_named() -> None:
         broken.loc["s0007", column] = None
         with pytest.raises(UserError, match=f"'s0007' has no {column}"):
             split_samples(broken, DEFAULT, 0)
+
+
+# ------------------------------------------------------------------ fewer training samples
+
+
+@given(
+    patients=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 4)).filter(any), min_size=20, max_size=60
+    ),
+    sizes=st.lists(st.integers(2, 80), min_size=2, max_size=4, unique=True),
+    seed=st.integers(0, 2**31),
+)
+@settings(max_examples=80, deadline=None)
+def test_smaller_training_parts_lie_within_larger_ones(
+    patients: list[tuple[int, int]], sizes: list[int], seed: int
+) -> None:
+    table = cohort([(1, 0), (0, 1)] * 6 + patients)
+    whole = split_samples(table, DEFAULT, seed)
+    train = whole == TRAIN
+    largest = table[train].groupby("patient").size().max()
+    before: set[str] = set()
+    for size in sorted(sizes):
+        try:
+            split = subsample_training(table, whole, size, seed)
+        except UserError:
+            # Too many, or fewer than the first patients of each kind have.
+            assert size > train.sum() or size < 3 * largest
+            continue
+        assert split.index.equals(table.index)
+        assert set(split[train]) <= {TRAIN, UNUSED}
+        pd.testing.assert_series_equal(split[~train], whole[~train])
+        chosen = set(split.index[split == TRAIN])
+        assert before <= chosen
+        before = chosen
+        assert size - largest < len(chosen) <= size
+        assert (split.groupby(table["patient"]).nunique() == 1).all()
+        assert set(table.loc[sorted(chosen), "label"]) == set(CLASSES)
+
+
+@given(
+    n_benign=st.integers(10, 300), n_malignant=st.integers(10, 300), seed=st.integers(0, 1000),
+    data=st.data(),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_any_number_of_single_samples_has_the_classes_of_the_whole(
+    n_benign: int, n_malignant: int, seed: int, data: st.DataObject
+) -> None:
+    table = singles(n_benign, n_malignant)
+    whole = split_samples(table, DEFAULT, seed)
+    train = table.loc[whole == TRAIN, "label"]
+    size = data.draw(st.integers(2, len(train)))
+    split = subsample_training(table, whole, size, seed)
+    chosen = table.loc[split == TRAIN, "label"]
+    assert len(chosen) == size
+    share = train.value_counts(normalize=True)
+    assert ((chosen.value_counts() - size * share).abs() <= 1).all()
+    assert chosen.nunique() == 2
+
+
+def test_all_training_samples_are_the_split_itself_and_one_more_is_refused() -> None:
+    table = cohort([(1, 0), (0, 2), (1, 1)] * 15)
+    whole = split_samples(table, DEFAULT, 0)
+    n = int((whole == TRAIN).sum())
+    pd.testing.assert_series_equal(subsample_training(table, whole, n, 0), whole)
+    with pytest.raises(UserError, match=rf"experiment.train_sizes: found {n + 1}, .* has {n} sam"):
+        subsample_training(table, whole, n + 1, 0)
+
+
+def test_size_that_holds_no_patient_of_a_class_is_refused() -> None:
+    table = cohort([(1, 0)] * 30 + [(0, 6)] * 10)
+    whole = split_samples(table, DEFAULT, 0)
+    with pytest.raises(UserError, match=r"train_sizes: found 5, .* too small: .* of class '"):
+        subsample_training(table, whole, 5, 0)
+    split = subsample_training(table, whole, 7, 0)
+    assert table.loc[split == TRAIN, "label"].value_counts().to_dict() == {
+        "malignant": 6,
+        "benign": 1,
+    }
+
+
+def test_smaller_part_depends_on_the_seed_and_not_on_the_order_of_the_rows() -> None:
+    table = cohort([(1, 0), (0, 2), (1, 1)] * 15)
+    whole = split_samples(table, DEFAULT, 5)
+    split = subsample_training(table, whole, 20, 5)
+    shuffled = table.sample(frac=1, random_state=0)
+    other = subsample_training(shuffled, whole.reindex(shuffled.index), 20, 5)
+    pd.testing.assert_series_equal(split, other.reindex(split.index))
+    assert not split.equals(subsample_training(table, whole, 20, 6))
+
+
+def test_every_training_sample_is_as_likely_to_be_chosen() -> None:
+    table, n = singles(30, 30), 400
+    whole = split_samples(table, DEFAULT, 0)
+    train = (whole == TRAIN).to_numpy()
+    chosen = sum(
+        (subsample_training(table, whole, 10, seed) == TRAIN).to_numpy()[train] for seed in range(n)
+    )
+    share = 10 / train.sum()
+    assert (np.abs(chosen / n - share) < 5 * np.sqrt(share * (1 - share) / n)).all()

@@ -9,7 +9,7 @@ try:
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
-    from exprlab.keys import SIDE_FILES
+    from exprlab.keys import SIDE_FILES, split_name, split_parts
     from exprlab.provenance.code import code_digest
     from exprlab.provenance.lineage import lineage_of, pack
 except ImportError as error:
@@ -27,12 +27,22 @@ NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS
 BASELINES = [name for name in MODELS if name not in NETWORKS]
 # Of these the truth is known.
 SIMULATED = [name for name in DATASETS if CONFIG.datasets[name].source == "simulate"]
-SPLITS = [f"seed-{seed}" for seed in CONFIG.experiment.seeds]
+SPLITS = CONFIG.experiment.splits()
 RUNS = expand(
     "results/{dataset}/{model}/{split}", dataset=DATASETS, model=MODELS, split=SPLITS
 )
-# What a reader of a run sees of it.
-RUN_FILES = [
+# With fewer training samples, for learning curves; these models are trained and judged, no more.
+SMALLER_SPLITS = CONFIG.experiment.smaller_splits()
+SMALLER_RUNS = expand(
+    "results/{dataset}/{model}/{split}",
+    dataset=DATASETS,
+    model=MODELS,
+    split=SMALLER_SPLITS,
+)
+CURVE_DATASETS = DATASETS if SMALLER_SPLITS else []
+CURVES = ["results/report/learning_curves.json"] if SMALLER_SPLITS else []
+# What a reader sees of every run ...
+JUDGED_FILES = [
     "metrics.csv",
     "params.json",
     "record.json",
@@ -43,6 +53,10 @@ RUN_FILES = [
     "model",
     "evaluation.json",
     "predictions.parquet",
+]
+# ... and of one that all training samples have trained.
+RUN_FILES = [
+    *JUDGED_FILES,
     "new_samples.tsv",
     "attribution.tsv",
     "model_card.md",
@@ -80,7 +94,7 @@ def one_of(names):
 wildcard_constraints:
     dataset=one_of(CONFIG.datasets),
     model=one_of(CONFIG.models),
-    split=r"seed-\d+",
+    split=r"seed-\d+(-n-\d+)?",
     cohort="cohort|new_samples",
 
 
@@ -103,11 +117,21 @@ def training_params(wildcards):
     }
     if wildcards.model in NETWORKS:
         sections["trainer"] = CONFIG.trainer
-    return json.dumps({k: v.settings() for k, v in sections.items()}, sort_keys=True)
+    settings = {k: v.settings() for k, v in sections.items()}
+    size = split_parts(wildcards.split)[1]
+    if size is not None:
+        settings["train_size"] = size
+    return json.dumps(settings, sort_keys=True)
 
 
 def split_seed(wildcards):
-    return int(wildcards.split.removeprefix("seed-"))
+    return split_parts(wildcards.split)[0]
+
+
+def oracle_predictions(wildcards):
+    """Give the oracle's predictions of a run's test samples, whatever its training part."""
+    split = split_name(split_seed(wildcards))
+    return f"results/{wildcards.dataset}/oracle/{split}/predictions.parquet"
 
 
 def memory(base, copies=0):
@@ -123,8 +147,13 @@ def memory(base, copies=0):
 
 
 def run_files(*names):
-    """Give these files of every run."""
+    """Give these files of every run that all training samples have trained."""
     return expand("{run}/{name}", run=RUNS, name=names)
+
+
+def smaller_run_files(*names):
+    """Give these files of every run with fewer training samples."""
+    return expand("{run}/{name}", run=SMALLER_RUNS, name=names)
 
 
 def oracle_files(*names):

@@ -91,7 +91,7 @@ rule evaluate_model:
     input:
         logits="results/{dataset}/{model}/{split}/logits.parquet",
         model="results/{dataset}/{model}/{split}/model",
-        oracle="results/{dataset}/oracle/{split}/predictions.parquet",
+        oracle=oracle_predictions,
     output:
         evaluation="results/{dataset}/{model}/{split}/evaluation.json",
         predictions="results/{dataset}/{model}/{split}/predictions.parquet",

@@ -11,6 +11,8 @@ rule split_samples:
         "results/logs/split_samples/{dataset}.{split}.log",
     benchmark:
         "results/benchmarks/split_samples/{dataset}.{split}.tsv"
+    wildcard_constraints:
+        split=r"seed-\d+",
     conda:
         "../envs/exprlab.yaml"
     threads: 1

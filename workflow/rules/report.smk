@@ -18,6 +18,7 @@ rule write_report:
         oracle_files("evaluation.json"),
         comparison="results/report/comparison.json",
         genes="results/report/genes.json",
+        curves=CURVES,
     output:
         report(
             "results/report/report.html",
@@ -40,12 +41,13 @@ rule write_report:
         code=code_digest("report"),
     shell:
         "python -m exprlab report --comparison {input.comparison} --genes {input.genes}"
-        " --results {params.results} --output {output} --params {params.settings:q} > {log} 2>&1"
+        " --curves {input.curves} --results {params.results} --output {output} --params {params.settings:q} > {log} 2>&1"
 
 
 rule write_environment_page:
     input:
         run_files(*RUN_SIDE_FILES),
+        smaller_run_files(*RUN_SIDE_FILES),
     output:
         report(
             "results/report/environment.html",

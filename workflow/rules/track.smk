@@ -6,6 +6,9 @@ rule write_manifest:
     input:
         run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         run_files("weights.safetensors", "network.json", "logits.parquet"),
+        smaller_run_files(
+            *JUDGED_FILES, "weights.safetensors", "network.json", "logits.parquet"
+        ),
         expand(
             "results/{dataset}/data/{cohort}.{what}",
             dataset=DATASETS,
@@ -19,11 +22,15 @@ rule write_manifest:
             dataset=DATASETS,
             figure=DATA_FIGURES,
         ),
-        expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        expand(
+            "results/{dataset}/splits/{split}.tsv",
+            dataset=DATASETS,
+            split=SPLITS + SMALLER_SPLITS,
+        ),
         expand(
             "results/{dataset}/preprocessing/{split}/{what}",
             dataset=DATASETS,
-            split=SPLITS,
+            split=SPLITS + SMALLER_SPLITS,
             what=["preprocessor.json", "preprocessor.safetensors", "features.npy"],
         ),
         oracle_files("evaluation.json", "predictions.parquet"),
@@ -34,6 +41,8 @@ rule write_manifest:
             dataset=DATASETS,
             figure=GENE_FIGURES,
         ),
+        expand("results/{dataset}/learning_curves.png", dataset=CURVE_DATASETS),
+        CURVES,
         "results/report/comparison.json",
         "results/report/genes.json",
         "results/report/report.html",
@@ -67,8 +76,10 @@ rule write_manifest:
 rule publish_runs:
     input:
         run_files(*RUN_FILES),
-        evaluations=run_files("evaluation.json"),
+        smaller_run_files(*JUDGED_FILES),
+        evaluations=run_files("evaluation.json") + smaller_run_files("evaluation.json"),
         attachments=[
+            *CURVES,
             "results/report/report.html",
             "results/report/environment.html",
             "results/report/comparison.json",
@@ -110,7 +121,7 @@ rule publish_runs:
 onerror:
     # Whatever has finished, and whatever has failed, is worth seeing in MLflow.
     shell(
-        f"python -m exprlab publish --runs {' '.join(RUNS)} --experiment {CONFIG.experiment.name}"
+        f"python -m exprlab publish --runs {' '.join(RUNS + SMALLER_RUNS)} --experiment {CONFIG.experiment.name}"
         " --store results/mlflow --history results/history"
         " --receipt results/mlflow/partly_published.json"
     )

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
 
     config = load_settings(Config, args.params)
     picked = config.experiment
-    splits = [f"seed-{seed}" for seed in picked.seeds]
+    splits = picked.splits()
     facts = read_experiment(
         args.results, config.settings(), picked.datasets, picked.models, splits, args.comparison
     )

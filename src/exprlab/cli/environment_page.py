@@ -23,6 +23,6 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.report.environment import write_environment_page
 
     experiment = load_settings(ExperimentConfig, args.params)
-    splits = [f"seed-{seed}" for seed in experiment.seeds]
+    splits = [*experiment.splits(), *experiment.smaller_splits()]
     runs = list(product(experiment.datasets, experiment.models, splits))
     write_environment_page(args.results, experiment.name, runs, args.output)

@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         genes="comparison of the rankings of genes (JSON)",
         output="the page (HTML)",
     )
+    parser.add_argument(
+        "--curves", type=Path, nargs="*", default=[], metavar="FILE",
+        help="learning curves (JSON), if there are any",
+    )  # fmt: skip
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
     add_params(parser)
 
@@ -32,8 +36,9 @@ def run(args: argparse.Namespace) -> None:
         config=config.settings(),
         datasets=experiment.datasets,
         models=experiment.models,
-        splits=[f"seed-{seed}" for seed in experiment.seeds],
+        splits=experiment.splits(),
         comparison=args.comparison,
         rankings=args.genes,
+        curves=args.curves[0] if args.curves else None,
         output=args.output,
     )

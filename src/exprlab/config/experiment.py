@@ -66,8 +66,10 @@ class Config(Section):
                     )
             if len(set(picked)) < len(picked):
                 problems.append(f"experiment.{kind}: a name is listed twice in {picked}")
-        if len(set(self.experiment.seeds)) < len(self.experiment.seeds):
-            problems.append(f"experiment.seeds: a seed is listed twice in {self.experiment.seeds}")
+        for key, what in (("seeds", "seed"), ("train_sizes", "size")):
+            listed = getattr(self.experiment, key)
+            if len(set(listed)) < len(listed):
+                problems.append(f"experiment.{key}: a {what} is listed twice in {listed}")
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -186,14 +186,15 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "batch-shift": Scenario(
         "The new cohort comes from batches that training has not seen; batches mimic the pathways.",
-        "AUROC and accuracy are far worse on the new cohort (0.91 and 0.83 by the network) than on "
-        "the test samples (0.97 and 0.92).",
+        "The shifts of the new batches are estimated from their own samples, so the network is as "
+        "good on them (AUROC 0.98) as on the test samples; with `preprocess.batch_correction: "
+        "none` it falls to 0.91, and accuracy from 0.93 to 0.83.",
         {**_STRONG_BATCHES, "new_batches": True},
     ),
     "confounded-batch": Scenario(
         "Batches differ in their share of malignant patients, so that a batch tells the class.",
-        "Test metrics on the same batches are too good (AUROC 0.98 by the linear model); the new "
-        "cohort, of new batches, tells (0.89).",
+        "Test metrics on the same batches are too good (AUROC 0.96 by the linear model); the new "
+        "cohort, of new batches, tells (0.88). The network loses less (0.98 and 0.97).",
         {**_STRONG_BATCHES, "batch_confounding": 1.0, "batch_signal_sd": 0.0, "new_batches": True},
     ),
     "label-noise": Scenario(

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from exprlab.config.section import Section, setting
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
-from exprlab.keys import class_names
+from exprlab.keys import class_names, split_name
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -257,3 +257,16 @@ class ExperimentConfig(Section):
         "one split and one training of each model per seed; several show the spread",
         min_length=1,
     )
+    train_sizes: list[Annotated[int, Field(ge=2)]] = setting(
+        list,
+        "learning curves: each model is also trained on so many of each split's training samples",
+        "samples",
+    )
+
+    def splits(self) -> list[str]:
+        """Return the splits in which all training samples train, one per seed."""
+        return [split_name(seed) for seed in self.seeds]
+
+    def smaller_splits(self) -> list[str]:
+        """Return the splits with fewer training samples, by seed, then by size as listed."""
+        return [split_name(seed, size) for seed in self.seeds for size in self.train_sizes]

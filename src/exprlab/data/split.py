@@ -1,4 +1,7 @@
-"""Training, validation and test samples: stratified by label, patients kept together."""
+"""Training, validation and test samples: stratified by label, patients kept together.
+
+For learning curves, fewer training samples beside the same validation and test samples.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ import pandas as pd
 
 from exprlab.config.steps import SplitConfig
 from exprlab.data.streams import SPLIT as SPLIT_DEAL
-from exprlab.data.streams import stream
+from exprlab.data.streams import SUBSAMPLE, stream
 from exprlab.errors import UserError
-from exprlab.keys import LABEL, PATIENT, SPLIT, SPLITS, TEST, TRAIN, VAL
+from exprlab.keys import LABEL, PATIENT, SPLIT, SPLITS, TEST, TRAIN, UNUSED, VAL
 
 
 def split_samples(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.Series:
@@ -41,7 +44,7 @@ def split_samples(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.S
         If a label or patient is missing, or a class has no sample in one of the splits.
     """
     _check_complete(samples)
-    patients = samples[PATIENT].astype(str) if PATIENT in samples else samples.index.to_series()
+    patients = _patients(samples)
     composition = pd.crosstab(patients, samples[LABEL].astype(str))
     if len(composition.columns) < 2:
         raise UserError(
@@ -51,6 +54,78 @@ def split_samples(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.S
     result = patients.map(dict(zip(composition.index, side, strict=True))).rename(SPLIT)
     _check_classes(samples[LABEL].astype(str), result)
     return result
+
+
+def subsample_training(samples: pd.DataFrame, split: pd.Series, size: int, seed: int) -> pd.Series:
+    """Let `size` samples of a split's training part train, and leave its others out.
+
+    The patients of the training part are put in a row that depends on the seed alone: drawn at
+    random, with patients of one class, of the other, and of both in turns, so that the beginning
+    of the row, however long, has the classes in the proportion of the whole. The first patients
+    train: as many as have no more than `size` samples together. So a smaller part lies within
+    each larger one, patients stay whole, and `size` is met exactly where patients have a sample
+    each; otherwise fewer samples are missing from it than the next patient has.
+
+    Parameters
+    ----------
+    samples
+        Table indexed by sample id, with the column `label` and optionally `patient`.
+    split
+        'train', 'val' or 'test' of each sample, as from `split_samples`.
+    size
+        Training samples that are wanted.
+    seed
+        Seed of the row of patients.
+
+    Returns
+    -------
+    pandas.Series
+        The split, with 'unused' in place of 'train' where a sample is left out.
+
+    Raises
+    ------
+    UserError
+        If there are fewer training samples, or those chosen lack a class.
+    """
+    train = samples[split.reindex(samples.index) == TRAIN]
+    if size > len(train):
+        raise UserError(
+            f"experiment.train_sizes: found {size}, but the training part of this split has "
+            f"{len(train)} samples; give sizes up to that, more samples (datasets.*.n_samples), or "
+            "smaller split.val_fraction and split.test_fraction"
+        )
+    patients = _patients(train)
+    composition = pd.crosstab(patients, train[LABEL].astype(str))
+    row = _row_of_patients(composition.to_numpy(), stream(seed, SUBSAMPLE))
+    n_samples = composition.to_numpy().sum(axis=1)[row]
+    chosen = composition.index[row[np.cumsum(n_samples) <= size]]
+    for label, n in composition.loc[chosen].sum().items():
+        if n == 0:
+            raise UserError(
+                f"experiment.train_sizes: found {size}, which is too small: the whole patients "
+                f"that it has room for have no sample of class '{label}'; give a larger size"
+            )
+    left_out = patients.index[~patients.isin(chosen)]
+    return split.mask(split.index.isin(left_out), UNUSED)
+
+
+def _patients(samples: pd.DataFrame) -> pd.Series:
+    return samples[PATIENT].astype(str) if PATIENT in samples else samples.index.to_series()
+
+
+def _row_of_patients(composition: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the order of patients, given their samples of each class (n_patients, n_classes)."""
+    n_samples = composition.sum(axis=1)
+    # Patients of the same classes are of one kind; each kind is spread evenly from 0 on.
+    _, kind = np.unique(composition > 0, axis=0, return_inverse=True)
+    kind = kind.ravel()
+    drawn = rng.permutation(len(composition))
+    place = np.empty(len(composition))
+    for each in range(kind.max() + 1):
+        members = drawn[kind[drawn] == each]
+        before = np.cumsum(n_samples[members]) - n_samples[members]
+        place[members] = before / n_samples[members].sum()
+    return np.lexsort((kind, place))
 
 
 def _check_complete(samples: pd.DataFrame) -> None:

@@ -29,6 +29,7 @@ GUARD = 28  # (): permutations of the labels
 ENCODER = 26  # ()
 ORACLE = 25  # (cohort, sample, 0 to judge or 1 to check): importance draws
 TREES = 27  # ()
+SUBSAMPLE = 30  # (): which training samples a smaller training part has
 
 
 def stream(seed: int, tag: int, *key: int) -> Generator:

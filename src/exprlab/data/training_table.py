@@ -10,7 +10,7 @@ import pandas as pd
 
 from exprlab.data.formats import open_counts
 from exprlab.errors import UserError
-from exprlab.keys import LABEL, PATIENT, SAMPLE_ID, SPLIT, SPLITS, class_order
+from exprlab.keys import LABEL, PATIENT, SAMPLE_ID, SPLIT, SPLITS, UNUSED, class_order
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,12 @@ def read_split(path: Path, samples: pd.DataFrame) -> pd.Series:
     if len(missing) or len(split) != len(samples):
         found = f"sample '{missing[0]}' is missing" if len(missing) else "it has other samples"
         raise UserError(f"{path}: does not belong to these counts: {found}; split again")
-    odd = split[~split.isin(SPLITS)]
+    allowed = (*SPLITS, UNUSED)
+    odd = split[~split.isin(allowed)]
     if len(odd):
         raise UserError(
             f"{path}: sample '{odd.index[0]}': found split '{odd.iloc[0]}'; "
-            f"allowed: {', '.join(SPLITS)}"
+            f"allowed: {', '.join(allowed)}"
         )
     return split.reindex(samples.index)
 

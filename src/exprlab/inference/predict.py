@@ -184,11 +184,10 @@ class Predictor:
 def predict_file(model: Model, counts: CountsFile, rows: int = 256) -> Iterator[pd.DataFrame]:
     """Yield the predictions of a counts file, block by block, in bounded memory."""
     predictor = Predictor(model, [str(gene) for gene in counts.genes.index])
-    batch = batch_names(counts.samples)
+    batch, classes = batch_names(counts.samples), model.preprocessor.batches.classes
     for name, found in predictor.meet(batch, counts.blocks(rows)).items():
         shares = ", ".join(
-            f"{share:.0%} {label}"
-            for label, share in zip(model.classes, found.fraction, strict=True)
+            f"{share:.0%} {label}" for label, share in zip(classes, found.fraction, strict=True)
         )
         print(
             f"batch '{name}' is not in training: its shift is estimated from {found.n_samples} of "

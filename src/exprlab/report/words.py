@@ -27,6 +27,12 @@ def in_words(
             for name in datasets
         ),
     ]
+    if sizes := config.get("experiment", {}).get("train_sizes"):
+        sentences.append(
+            "For learning curves each model was also trained on "
+            f"{listing([f'{n:,}' for n in sizes])} of the training samples of each split, and "
+            f"judged on the same test samples: {count(runs * len(sizes), 'further training')}."
+        )
     if "test_fraction" in split and "val_fraction" in split:
         sentences.append(
             f"In each split {100 * split['test_fraction']:g} % of the samples were kept for the "

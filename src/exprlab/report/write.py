@@ -14,7 +14,7 @@ from exprlab.evaluation.layout import curves_of, table_of
 from exprlab.files import atomic_path
 from exprlab.keys import ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, style
-from exprlab.report import captions, genes, sentences, settings, tables, words
+from exprlab.report import captions, genes, learning, sentences, settings, tables, words
 from exprlab.report.glossary import glossary
 from exprlab.report.inputs import (
     DatasetInputs,
@@ -42,6 +42,7 @@ def write_report(
     splits: list[str],
     comparison: Path,
     rankings: Path,
+    curves: Path | None,
     output: Path,
 ) -> None:
     """Write the report of an experiment.
@@ -61,6 +62,8 @@ def write_report(
         comparison.json.
     rankings
         genes.json.
+    curves
+        learning_curves.json; None where no smaller training parts were asked for.
     output
         The HTML file.
 
@@ -71,6 +74,7 @@ def write_report(
     """
     compared = read_comparison(Path(comparison), datasets, models)
     ranked = genes.read_genes(Path(rankings), datasets)
+    learnt = learning.read_curves(curves, datasets) if curves else {}
     inputs = [read_dataset(Path(results), name, models, splits) for name in datasets]
     level = float(config.get("evaluation", {}).get("confidence", 0.95))
     shown = []
@@ -84,7 +88,9 @@ def write_report(
             gene_part = genes.genes_part(data.name, ranked[data.name])
             figures = genes.gene_figures(data.name, ranked[data.name])
             gene_part["gene_figures"] = [picture(*figure) for figure in figures]
-        parts = (_data_part(Path(results), data), _run_part(data), compared_part, gene_part)
+        learning_part = _learning_part(data.name, curves, learnt, level)
+        parts = (_data_part(Path(results), data), _run_part(data), compared_part, learning_part,
+                 gene_part)  # fmt: skip
         shown.append({key: value for part in parts for key, value in part.items()})
     page = render(
         "report.html",
@@ -93,6 +99,7 @@ def write_report(
         settings=settings.settings_rows(config, datasets, models),
         config_text=settings.config_text(config),
         datasets=shown,
+        curves=bool(curves),
         models=models,
         splits=splits,
         sides=SPLITS,
@@ -272,3 +279,14 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
         "pairs": rows,
         "forests": forests,
     }
+
+
+def _learning_part(
+    dataset: str, path: Path | None, learnt: dict[str, Any], level: float
+) -> dict[str, Any]:
+    """Return the learning curves, nothing where there are none."""
+    if path is None:
+        return {}
+    with reading(path):
+        figure = picture(*learning.learning_curve_figure(dataset, learnt[dataset], level))
+        return {"learning": {**learning.learning_part(learnt[dataset]), "figure": figure}}

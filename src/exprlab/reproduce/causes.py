@@ -37,7 +37,7 @@ CHANGED, INPUTS = "changed", "inputs"
 
 # Settings that choose what is run, not how. With a choice, definitions come and go in the config
 # that the report is given; that says nothing more.
-CHOICES = ("experiment.datasets:", "experiment.models:", "experiment.seeds:")
+CHOICES = tuple(f"experiment.{key}:" for key in ("datasets", "models", "seeds", "train_sizes"))
 DEFINITION = re.compile(rf"(datasets|models)\.[^.]+: (.* -> )?{reasons.ABSENT}( -> .*)?")
 
 

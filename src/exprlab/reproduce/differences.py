@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exprlab.errors import UserError
+from exprlab.keys import split_parts
 from exprlab.provenance.environment import without_password
 from exprlab.reproduce import reasons
 from exprlab.reproduce.compare import Tolerance, compare_files
@@ -146,11 +147,12 @@ def _settings(original: Original) -> dict[str, Any]:
         return config
     dataset, model, split = original.run
     named = {"dataset": config["datasets"][dataset], "model": config["models"][model]}
-    seed = int(split.removeprefix("seed-"))
+    seed, size = split_parts(split)
     return {
         **named,
         **{name: config[name] for name in RUN_SECTIONS if name in config},
         "seed": seed,
+        **({} if size is None else {"train_size": size}),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from exprlab.errors import UserError, did_you_mean
 from exprlab.files import read_json
-from exprlab.keys import ENVIRONMENT_FILE
+from exprlab.keys import ENVIRONMENT_FILE, split_name, split_parts
 from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
 from exprlab.tracking.records import MODEL_FOLDER
 
@@ -56,8 +56,9 @@ class Original:
         if self.run is None:
             return config
         dataset, model, split = self.run
-        seed = int(split.removeprefix("seed-"))
+        seed, size = split_parts(split)
         chosen = {"datasets": [dataset], "models": [model], "seeds": [seed]}
+        chosen["train_sizes"] = [] if size is None else [size]
         return {
             **config,
             "experiment": {**config["experiment"], **chosen},
@@ -147,7 +148,8 @@ def _run_of_folder(name: str, path: Path) -> Original:
 def _runs(config: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return (dataset, model, split) of every run of an experiment."""
     experiment = config["experiment"]
-    splits = [f"seed-{seed}" for seed in experiment["seeds"]]
+    sizes = [None, *experiment["train_sizes"]]
+    splits = [split_name(*parts) for parts in product(experiment["seeds"], sizes)]
     return list(product(experiment["datasets"], experiment["models"], splits))
 
 

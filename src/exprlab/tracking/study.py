@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exprlab.files import digest_of, sha256
-from exprlab.keys import SIDE_FILES
+from exprlab.keys import SIDE_FILES, split_parts
 from exprlab.tracking.records import FORMAT, RunRecord
 from exprlab.tracking.status import FAILED, FINISHED, KILLED
 
@@ -79,10 +79,15 @@ def _shared(members: Sequence[RunRecord]) -> dict[str, str]:
 
 
 def _spread(members: Sequence[RunRecord]) -> dict[str, float]:
-    """Return mean and standard deviation over splits of each model's test metrics."""
+    """Return mean and standard deviation over splits of each model's test metrics.
+
+    Runs with fewer training samples, made for learning curves, do not count.
+    """
     several = len({member.dataset for member in members}) > 1
     values: dict[str, list[float]] = defaultdict(list)
     for member in members:
+        if split_parts(member.split)[1] is not None:
+            continue
         owner = f"{member.dataset}/{member.model}" if several else member.model
         for metric in member.evaluation.get("metrics", {}):
             if f"test/{metric}" in member.metrics:
