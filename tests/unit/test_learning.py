@@ -34,7 +34,7 @@ def judged(seed: list[int], split: str, strength: float) -> tuple[pd.DataFrame, 
     posterior = expit(3 * (label - 0.5))
     names = [f"{split}-{i}" for i in range(N_TEST)]
     table = {keys.SAMPLE_ID: names, keys.LABEL: label, keys.CALIBRATED: expit(logit)}
-    return pd.DataFrame(table), evaluate(label, logit, 1.0, 0.5, FEW, rng, posterior)
+    return pd.DataFrame(table), evaluate(label, logit, 1.0, 0.5, FEW, rng, posterior=posterior)
 
 
 @pytest.fixture(scope="module")

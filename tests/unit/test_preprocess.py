@@ -141,7 +141,9 @@ def test_no_block_size_matters(method: str) -> None:
     reads = used(one, counts)
     assert one.genes == other.genes
     assert one.library_range == other.library_range
-    np.testing.assert_allclose(one.transform(reads), other.transform(reads), atol=1e-5)
+    # Sums over blocks differ in their last bit, which may be the one that a float32 mean rounds.
+    step = (np.spacing(one.mean) / one.sd).max()
+    np.testing.assert_allclose(one.transform(reads), other.transform(reads), atol=2 * step)
     parts = [one.transform(reads[i : i + 7]) for i in range(0, len(reads), 7)]
     np.testing.assert_array_equal(np.concatenate(parts), one.transform(reads))
 

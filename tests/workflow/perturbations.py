@@ -28,7 +28,7 @@ TARGET = "results/manifest.json"
 COMMANDS = {
     "simulate_cohort": "simulate", "compute_oracle": "oracle", "check_data": "check",
     "describe_data": "describe",
-    "plot_data": "plot-data", "split_samples": "split", "subsample_training": "subsample",
+    "plot_data": "plot-data", "split_samples": "split",
     "preprocess_counts": "preprocess",
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
     "evaluate_model": "evaluate", "evaluate_oracle": "evaluate-oracle",
@@ -37,7 +37,6 @@ COMMANDS = {
     "guard_leakage": "guard",
     "explain_model": "explain", "test_genes": "test-genes", "compare_genes": "compare-genes",
     "plot_genes": "plot-genes",
-    "compare_sizes": "learning-curves", "plot_learning_curves": "plot-learning-curves",
     "write_model_card": "model-card", "compare_models": "compare", "write_report": "report",
     "fill_checklist": "checklist", "write_manifest": "manifest",
 }  # fmt: skip
