@@ -23,7 +23,9 @@ RUNS = [f"tumours/{model}/seed-{seed}" for model in ("mlp", "logistic") for seed
 
 def test_every_documented_file_is_there(finished: Workflow) -> None:
     text = (PROJECT / "docs/files.md").read_text()
-    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    # Learning curves are drawn where they are asked for (test_learning_curves.py).
+    rows = [line.split("|")[1] for line in lines if "with `experiment.train_sizes`" not in line]
     assert len(rows) > 15
     for row in rows:
         folder = ""

@@ -119,6 +119,7 @@ def _write_blocks(stream: TextIO, blocks: Iterable[pd.DataFrame]) -> None:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path)
+        # Small tables: no threads, whose end has been seen to abort a process that is exiting.
+        return pd.read_parquet(path, use_threads=False, pre_buffer=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as Parquet ({error}); make it again") from None
