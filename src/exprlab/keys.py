@@ -21,7 +21,11 @@ FLAGS = "flags"
 CLASSES = ("benign", "malignant")
 # Classes of a simulated cohort with subtypes: benign and subtype-1, subtype-2, ...
 SUBTYPE = "subtype"
-# How a missing entry of an integer count matrix is stored.
+# What the numbers of a cohort are: raw counts of reads; transcripts per million; logarithms to base
+# 2, or log ratios, which may be negative; intensities of a microarray on their own scale.
+COUNTS = "counts"
+VALUES = (COUNTS, "tpm", "log2", "intensity")
+# How a missing entry of an integer count matrix is stored; one of the other kinds is NaN.
 MISSING_COUNT = -1
 
 # The oracle's tables: a column per class after each prefix (true class, recorded label, recorded
@@ -134,9 +138,12 @@ def class_names(n_classes: int) -> tuple[str, ...]:
     return (CLASSES[0], *(f"{SUBTYPE}-{k}" for k in range(1, n_classes)))
 
 
-def class_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the classes among these names in the order of their labels: benign, then by name."""
-    return tuple(sorted(set(names), key=lambda name: (name != CLASSES[0], name)))
+def class_order(names: Iterable[str], positive: str = "") -> tuple[str, ...]:
+    """Return the classes among these names in the order of their labels.
+
+    The positive class last, benign first, all others by name.
+    """
+    return tuple(sorted(set(names), key=lambda name: (name == positive, name != CLASSES[0], name)))
 
 
 def told_apart(classes: Sequence[str]) -> list[str]:

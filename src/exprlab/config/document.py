@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from exprlab.config.experiment import Config
+from exprlab.config.files import Columns, FilesDataset
+from exprlab.config.section import Section
 from exprlab.config.simulator import SCENARIOS, Scenario, SimulatorConfig
 from exprlab.config.steps import (
     AttributionConfig,
@@ -30,8 +32,10 @@ SCHEMA = Path("workflow/schemas/config.schema.yaml")
 TABLE = Path("config/README.md")
 SECTIONS = {
     "experiment": ExperimentConfig,
-    "datasets.<name>": SimulatedDataset,
+    "datasets.<name>, source: simulate": SimulatedDataset,
     "datasets.<name>.simulator": SimulatorConfig,
+    "datasets.<name>, source: files": FilesDataset,
+    "datasets.<name>.columns": Columns,
     "split": SplitConfig,
     "preprocess": PreprocessConfig,
     "models.<name>, kind: mlp": MLPConfig,
@@ -96,10 +100,14 @@ def _default(section: Any, key: str) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
+    if isinstance(value, Section):
+        return "below"
     return f"`{json.dumps(value)}`" if value != "" else "empty"
 
 
 def _allowed(entry: dict[str, Any]) -> str:
+    if "$ref" in entry:
+        return "mapping"
     if "const" in entry:
         return f"`{entry['const']}`"
     if "enum" in entry:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import Discriminator, Tag, ValidationError, model_validator
 
 from exprlab.config.explain import explain
+from exprlab.config.files import FilesDataset
 from exprlab.config.section import Section, setting
 from exprlab.config.steps import (
     AttributionConfig,
@@ -35,11 +36,24 @@ RESERVED = frozenset(
 )
 
 
+def _source(values: Any) -> str:
+    """Return which kind of data set this is; it is simulated where nothing else is said."""
+    if isinstance(values, Mapping):
+        return str(values.get("source", "simulate"))
+    return str(getattr(values, "source", "simulate"))
+
+
+Dataset = Annotated[
+    Annotated[SimulatedDataset, Tag("simulate")] | Annotated[FilesDataset, Tag("files")],
+    Discriminator(_source),
+]
+
+
 class Config(Section):
     """config/config.yaml: an experiment and the definitions that it picks from."""
 
     experiment: ExperimentConfig = setting(ExperimentConfig, "what to run")
-    datasets: dict[Name, SimulatedDataset] = setting(..., "cohorts by name", min_length=1)
+    datasets: dict[Name, Dataset] = setting(..., "cohorts by name", min_length=1)
     split: SplitConfig = setting(SplitConfig, "training, validation and test samples")
     preprocess: PreprocessConfig = setting(PreprocessConfig, "from counts to inputs")
     models: dict[Name, ModelConfig] = setting(..., "models by name", min_length=1)

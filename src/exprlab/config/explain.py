@@ -9,11 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from exprlab.config import steps
+from exprlab.config.files import Columns, FilesDataset
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.errors import did_you_mean
 
+SOURCES = {"simulate": steps.SimulatedDataset, "files": FilesDataset}
 # By these pydantic marks a place although they are no keys of the config.
-_TAGS = frozenset({*steps.MODEL_KINDS, "[key]"})
+_TAGS = frozenset({*steps.MODEL_KINDS, *SOURCES, "[key]"})
 
 
 def explain(error: ValidationError) -> list[str]:
@@ -40,8 +42,8 @@ def _explain(error: Mapping[str, Any], title: str) -> list[str]:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context.get("tag")
         what = f"found {tag!r}" if tag else "this key is required"
-        hint = did_you_mean(tag, steps.MODEL_KINDS)
-        return [f"{where}.kind: {what}; allowed: {', '.join(steps.MODEL_KINDS)}{hint}"]
+        key, known = ("source", SOURCES) if keys[0] == "datasets" else ("kind", steps.MODEL_KINDS)
+        return [f"{where}.{key}: {what}; allowed: {', '.join(known)}{did_you_mean(tag, known)}"]
     if kind == "value_error":
         return [at + line for line in str(context["error"]).split("\n")]
     if kind == "string_pattern_mismatch":
@@ -68,7 +70,8 @@ def _allowed_keys(title: str, location: tuple[int | str, ...]) -> list[str]:
     if not location:
         return list(Config.model_fields)
     if location[0] == "datasets":
-        model = SimulatorConfig if "simulator" in location else steps.SimulatedDataset
+        inner = {"simulator": SimulatorConfig, "columns": Columns}
+        model = inner.get(str(location[-1]), SOURCES[str(location[2])])
     elif location[0] == "models":
         model = steps.MODEL_KINDS[str(location[2])]
     else:

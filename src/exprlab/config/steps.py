@@ -49,6 +49,8 @@ class SimulatedDataset(Section):
     @model_validator(mode="before")
     @classmethod
     def _size_of_the_scenario(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
         scenario = SCENARIOS.get(values.get("scenario", "nonlinear"))
         return {"n_samples": scenario.n_samples, **values} if scenario else values
 

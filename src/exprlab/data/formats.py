@@ -1,4 +1,4 @@
-"""Counts and truth as AnnData files (.h5ad), written and read in blocks of whole rows."""
+"""Cohorts and truth as AnnData files (.h5ad), written and read in blocks of whole rows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from anndata.io import read_elem, write_elem
 
 from exprlab.errors import UserError
 from exprlab.files import atomic_path
-from exprlab.keys import GENE_ID, MISSING_COUNT, SAMPLE_ID
+from exprlab.keys import COUNTS, GENE_ID, MISSING_COUNT, SAMPLE_ID, VALUES
 
-COUNTS = "layers/counts"
+COUNTS_LAYER = "layers/counts"
 # Rows of one HDF5 chunk: a block of samples is then one contiguous read.
 CHUNK_ROWS = 64
 
@@ -25,8 +25,11 @@ def write_counts(
     samples: pd.DataFrame,
     genes: pd.DataFrame,
     blocks: Iterable[tuple[int, np.ndarray]],
+    values: str = COUNTS,
 ) -> None:
-    """Write counts as .h5ad without ever holding all of them.
+    """Write a cohort as .h5ad without ever holding all of it.
+
+    Counts go to layers/counts; other values to X, and what they are to uns/values.
 
     Parameters
     ----------
@@ -35,18 +38,23 @@ def write_counts(
     samples, genes
         Tables of the rows and columns; their indices are the ids.
     blocks
-        Pairs of first row and int32 counts of shape (n_rows, n_genes), missing entries -1, from the
-        first row to the last. How many rows a block has changes no byte of the file; whole chunks
-        are written fastest.
+        Pairs of first row and an array of shape (n_rows, n_genes), from the first row to the last:
+        int32 counts, missing entries -1, or float32 values, missing entries NaN. How many rows a
+        block has changes no byte of the file; whole chunks are written fastest.
+    values
+        What the numbers are, one of `keys.VALUES`.
     """
     shape = (len(samples), len(genes))
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         _write_frame(file, samples, genes)
-        file.create_group("layers").attrs.update(_encoding("dict"))
+        if values == COUNTS:
+            file.create_group("layers").attrs.update(_encoding("dict"))
+        else:
+            write_elem(file, "uns", {"values": values})
         counts = file.create_dataset(
-            COUNTS,
+            COUNTS_LAYER if values == COUNTS else "X",
             shape,
-            np.int32,
+            np.int32 if values == COUNTS else np.float32,
             chunks=(min(CHUNK_ROWS, shape[0]), shape[1]),
             compression="lzf",
         )
@@ -87,10 +95,12 @@ def _encoding(kind: str) -> dict[str, str]:
 
 
 class CountsFile:
-    """An open .h5ad whose counts are read block by block.
+    """An open .h5ad whose counts, or values of another kind, are read block by block.
 
     Attributes
     ----------
+    values
+        What the numbers are, one of `keys.VALUES`.
     samples, genes
         Tables of the rows and columns, indexed by their ids.
     shape
@@ -99,6 +109,7 @@ class CountsFile:
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
+        self.values = _kind_of(path, file)
         self._counts = _counts_of(path, file)
         self.samples: pd.DataFrame = read_elem(file["obs"])
         self.genes: pd.DataFrame = read_elem(file["var"])
@@ -110,7 +121,9 @@ class CountsFile:
             )
 
     def blocks(self, rows: int = 256) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, int32 counts of shape (<= rows, n_genes)), first sample to last.
+        """Yield (first row, array of shape (<= rows, n_genes)), first sample to last.
+
+        int32 counts, missing entries -1, or float32 of another kind of values, missing ones NaN.
 
         Raises
         ------
@@ -118,6 +131,9 @@ class CountsFile:
             At the first value that is no count, or where the file is damaged.
         """
         for start, block in self.stored_blocks(rows):
+            if self.values != COUNTS:
+                yield start, block.astype(np.float32, copy=False)
+                continue
             ids = self.samples.index[start : start + len(block)]
             try:
                 counts = as_counts(block, ids, self.genes.index, first_row=start)
@@ -205,10 +221,19 @@ def open_counts(path: str | Path) -> Iterator[CountsFile]:
         yield counts
 
 
+def _kind_of(path: Path, file: h5py.File) -> str:
+    if "uns/values" not in file:
+        return COUNTS
+    values = read_elem(file["uns/values"])
+    if values not in VALUES:
+        raise UserError(f"{path}: uns/values: found {values!r}; allowed: {', '.join(VALUES)}")
+    return str(values)
+
+
 def _counts_of(path: Path, file: h5py.File) -> h5py.Dataset:
-    if COUNTS not in file and "X" not in file:
+    if COUNTS_LAYER not in file and "X" not in file:
         raise UserError(f"{path}: holds neither layers/counts nor X; it needs raw counts in one")
-    counts = file[COUNTS] if COUNTS in file else file["X"]
+    counts = file[COUNTS_LAYER] if COUNTS_LAYER in file else file["X"]
     if not isinstance(counts, h5py.Dataset) or counts.ndim != 2:
         raise UserError(
             f"{path}: {counts.name} is sparse or not a table; store it as a dense array, e.g. "
