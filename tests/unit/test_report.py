@@ -60,6 +60,7 @@ def fabricate_overview(rng: np.random.Generator, n: int, batches: list[str]) -> 
     return {
         "sample_id": [f"S{i:04d}" for i in range(n)],
         "label": label.tolist(),
+        "classes": ["benign", "malignant"],
         "batch": [batches[b] for b in batch],
         "library_size": size.round().tolist(),
         "zero_fraction": (0.25 - 0.06 * np.log(size / 25e6) + rng.normal(0, 0.01, n)).tolist(),
@@ -86,6 +87,7 @@ def fabricate_evaluation(rng: np.random.Generator, strength: float, n: int) -> d
     spread = {m: 0.9 - 0.02 * i for i, m in enumerate(METRICS)} | {"auroc": auroc, "ece": 0.031}
     return {
         "n_test": n,
+        "classes": ["benign", "malignant"],
         "n_per_class": {"benign": int((label == 0).sum()), "malignant": int(label.sum())},
         "threshold": 0.47,
         "temperature": 1.4,
@@ -154,7 +156,7 @@ def fabricate(
         write(folder / "data/overview.json", overview)
         per_class = {"benign": n // 2, "malignant": n - n // 2}
         checks = {"n_samples": n, "n_genes": 900, "n_patients": n - 5, "n_batches": len(batches),
-                  "n_per_class": per_class, "warnings": []}  # fmt: skip
+                  "classes": list(per_class), "n_per_class": per_class, "warnings": []}  # fmt: skip
         write(folder / "data/cohort.checks.json", checks)
         new = {"n_samples": 60, "n_genes": 900, "warnings": [f"Batch '{HOSTILE}' is new."]}
         write(folder / "data/new_samples.checks.json", new)
@@ -184,7 +186,8 @@ def fabricate(
                 for metric, test in (("auroc", "delong"), ("log_loss", "paired_bootstrap"))
             ]  # fmt: skip
         write(folder / "data/new_samples.evaluation.json",
-              {"n_samples": 60, "n_per_class": {"benign": 30, "malignant": 30},
+              {"n_samples": 60, "classes": ["benign", "malignant"],
+               "n_per_class": {"benign": 30, "malignant": 30},
                "confidence": 0.95, "models": judged})  # fmt: skip
         for entry in (e for m in compared[dataset]["models"].values() for e in m.values()):
             values = [v["value"] for v in entry["per_split"].values()]
@@ -373,7 +376,7 @@ def test_side_files_do_not_reach_the_report(results: Path, text: str, tmp_path: 
 def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:
     fabricate(tmp_path, datasets=("one", "two"), n=60)
     path = tmp_path / "two/data/overview.json"
-    write(path, {**json.loads(path.read_text()), "label": None, "batch": None})
+    write(path, {**json.loads(path.read_text()), "label": None, "classes": [], "batch": None})
     text = report(tmp_path, ("one", "two"))
     assert text.count("Data set one") == text.count("Data set two") == 7
 

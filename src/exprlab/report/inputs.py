@@ -34,10 +34,10 @@ OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_
 # Classes, patients and batches are counted only if the sample table has such a column.
 CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = (
-    "n_test", "n_per_class", "threshold", "confidence", "metrics", "confusion", "curves",
+    "n_test", "classes", "n_per_class", "threshold", "confidence", "metrics", "confusion", "curves",
 )  # fmt: skip
 GUARD_KEYS = ("n_permutations", "confidence", "mean", "low", "high")
-NEW_EVALUATION_KEYS = ("n_samples", "n_per_class", "confidence", "models")
+NEW_EVALUATION_KEYS = ("n_samples", "classes", "n_per_class", "confidence", "models")
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def read_dataset(
     """
     folder = results / name
     overview_path = folder / "data" / "overview.json"
-    overview = read_object(overview_path, OVERVIEW_KEYS)
+    overview = read_object(overview_path, (*OVERVIEW_KEYS, "classes"))
     with reading(overview_path):
         columns = [key for key in OVERVIEW_KEYS[:5] if overview[key] is not None]
         lengths = {key: len(overview[key]) for key in columns}
