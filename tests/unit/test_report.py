@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import html
 import json
 import shutil
 import subprocess
@@ -33,8 +34,9 @@ HEADINGS = [
 CONFIG = {
     "experiment": {"name": "study", "datasets": ["tumours"], "models": MODELS, "seeds": [0, 1]},
     "datasets": {
-        "tumours": {"source": "simulate", "scenario": "nonlinear", "n_samples": 600, "n_genes": 900,
-                    "simulator": {"library_size": 25e6}},
+        name: {"source": "files", "expression": ["a/counts.tsv"], "values": "counts",
+               "columns": {"label": "diagnosis"}, "new_expression": ["a/later.tsv"]}
+        for name in ("tumours", "one", "two")
     },
     "split": {"val_fraction": 0.15, "test_fraction": 0.2},
     "preprocess": {"min_count": 10, "size_factors": "median_of_ratios"},
@@ -371,6 +373,20 @@ def test_side_files_do_not_reach_the_report(results: Path, text: str, tmp_path: 
     for path in other.rglob("status.json"):
         path.unlink()
     assert report(other) == text
+
+
+def test_without_new_samples_there_is_no_section_of_them(results: Path, tmp_path: Path) -> None:
+    known = {**CONFIG["datasets"]["tumours"], "new_expression": []}
+    config = {**CONFIG, "datasets": {"tumours": known}}
+    output = tmp_path / "report.html"
+    files = [results / "report/comparison.json", results / "report/genes.json", None, output]
+    write_report(results, config, ["tumours"], MODELS, SPLITS, *files)
+    page = Page(output.read_text(encoding="utf-8"))
+    assert sorted(page.texts["h2"]) == sorted(set(HEADINGS) - {"Predictions on the new cohort"})
+    assert "raw counts of a cohort of one's own, from counts.tsv" in html.unescape(
+        output.read_text()
+    )
+    assert "new cohort" not in output.read_text()
 
 
 def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from exprlab.config.section import Section, setting
+from exprlab.config.steps import SimulatedDataset
 from exprlab.keys import COUNTS, VALUES
 
 # Endings of files that are not compressed.
@@ -103,3 +104,7 @@ class FilesDataset(Section):
         if self.new_samples and not self.new_expression:
             raise ValueError("new_samples: needs new_expression, the values of these samples")
         return self
+
+
+# Where a cohort comes from.
+SOURCES: dict[str, type[Section]] = {"simulate": SimulatedDataset, "files": FilesDataset}
