@@ -87,16 +87,34 @@ class SplitConfig(Section):
 
 
 class PreprocessConfig(Section):
-    """From counts to the network's inputs; everything is fitted on training samples only."""
+    """From counts or other values to a model's inputs, all fitted on training samples only."""
 
     min_count: int = setting(
-        10, "a gene counts as seen in a sample from this many reads on", "reads", ge=0
+        10, "counts: a gene counts as seen in a sample from this many reads on", "reads", ge=0
+    )
+    min_tpm: float = setting(
+        1.0, "tpm: a gene counts as seen in a sample from this value on", "TPM", ge=0
     )
     min_fraction: float = setting(
-        0.05, "keep genes seen in at least this fraction of training samples", ge=0, le=1
+        0.05,
+        "keep genes seen in at least this fraction of training samples; log2 and intensity: seen = "
+        "not missing",
+        ge=0,
+        le=1,
     )
-    size_factors: Literal["median_of_ratios", "cpm"] = setting(
-        "median_of_ratios", "how sequencing depth is removed"
+    size_factors: Literal["median_of_ratios", "tmm", "upper_quartile", "cpm", "none"] = setting(
+        "median_of_ratios", "counts: how sequencing depth is removed"
+    )
+    transform: Literal["log1p", "vst"] = setting(
+        "log1p",
+        "counts: the logarithm of 1 + counts per million, or DESeq2's variance-stabilising "
+        "transform",
+    )
+    array_normalisation: Literal["median", "quantile", "none"] = setting(
+        "median", "log2 and intensity: what is made equal in all samples"
+    )
+    n_top_genes: int = setting(
+        0, "keep only so many genes, those that vary most in training; 0 keeps all", "genes", ge=0
     )
     clip: float = setting(
         10.0, "limit of a scaled value; tames outliers", "standard deviations", gt=0

@@ -15,7 +15,6 @@ from exprlab.preprocess.size_factors import (
     GeometricMean,
     UndefinedSizeFactor,
     estimated_library_sizes,
-    library_sizes,
     median_of_ratios,
     upper_quartiles,
 )
@@ -193,10 +192,7 @@ class CountSums:
         if scale.size_factors == "tmm":
             scale = replace(scale, reference=reference_sample(used_counts, scale.share))
         if scale.size_factors in ("tmm", "upper_quartile"):
-            depth = np.concatenate([scale.depth(block) for block in used_counts()])
-            size = np.concatenate([library_sizes(block) for block in used_counts()])
-            ratio = (depth / np.maximum(size, 1))[(depth > 0) & (size > 0)]
-            scale = replace(scale, usual_factor=float(np.exp(np.log(ratio).mean())))
+            scale = replace(scale, usual_factor=usual_factor(scale, used_counts))
         if scale.transform == "vst":
             scale = replace(scale, trend=self._trend(scale, used_counts, keep[used], totals))
         return scale, used
@@ -215,6 +211,16 @@ class CountSums:
                 factors.append(scale.depth(chosen) / scale.library_size)
         counts, factors = np.concatenate(counts), np.concatenate(factors)
         return dispersion_trend(counts[factors > 0], factors[factors > 0])
+
+
+def usual_factor(scale: CountScale, used_counts: Blocks) -> float:
+    """Return the geometric mean of depth over library size, of samples that have both."""
+    logs = []
+    for block in used_counts():
+        depth, size = scale.depth(block), estimated_library_sizes(block, scale.share)
+        known = (depth > 0) & (size > 0)
+        logs.append(np.log(depth[known] / size[known]))
+    return float(np.exp(np.concatenate(logs).mean())) if any(map(len, logs)) else 1.0
 
 
 def reference_sample(used_counts: Blocks, share: np.ndarray) -> np.ndarray:
