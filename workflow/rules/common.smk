@@ -91,7 +91,7 @@ SPLIT_FILES = [
     "{dataset}/preprocessing/{split}/preprocessor.safetensors",
     "{dataset}/preprocessing/{split}/features.npy",
 ]
-DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
+DATA_FIGURES = ["levels", "quality", "pca"]
 GENE_FIGURES = ["recovery", "top_genes"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)
