@@ -42,7 +42,7 @@ def describe_counts(counts: CountsFile) -> dict[str, Any]:
         level.append(_level(block, values, counts.values))
         quality.append(_quality(block, values, counts.values))
         raw.append(block[:, genes])
-        log.append(values[:, genes])
+        log.append(_comparable(values, counts.values)[:, genes])
     samples = counts.samples
     return {
         "values": counts.values,
@@ -59,7 +59,7 @@ def describe_counts(counts: CountsFile) -> dict[str, Any]:
 
 
 def _logarithm(counts: CountsFile) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what makes comparable logarithms of a block, NaN where missing."""
+    """Return what makes logarithms of a block."""
     if counts.values == COUNTS:
         return _log_cpm
     if counts.values == TPM:
@@ -69,34 +69,37 @@ def _logarithm(counts: CountsFile) -> Callable[[np.ndarray], np.ndarray]:
     floor = Floor()
     for _, block in counts.blocks():
         floor.add(block)
-    return lambda block: np.log2(np.maximum(block, floor.value()))
+    least = floor.value()
+    return lambda block: np.log2(np.maximum(block, least))
 
 
 def _blocks(
     counts: CountsFile, logs: Callable[[np.ndarray], np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield values and comparable logarithms, float64 with NaN where missing."""
+    """Yield values and their logarithms, float64 with NaN where missing."""
     for _, block in counts.blocks():
         values = logs(block).astype(np.float64)
         known = block.astype(np.float64)
         if counts.values == COUNTS:
             known[block < 0] = values[block < 0] = np.nan
-        if counts.values in (LOG2, INTENSITY):
-            values -= _percentiles(values, 50)[0][:, None]
         yield known, values
 
 
-def _level(known: np.ndarray, values: np.ndarray, kind: str) -> np.ndarray:
+def _comparable(logs: np.ndarray, kind: str) -> np.ndarray:
+    """Return logarithms that samples can be compared by: arrays are given the same median."""
+    return logs - _percentiles(logs, 50)[0][:, None] if kind in (LOG2, INTENSITY) else logs
+
+
+def _level(known: np.ndarray, logs: np.ndarray, kind: str) -> np.ndarray:
     if kind == COUNTS:
         return np.nansum(known, axis=1).astype(np.int64)
-    logs = values if kind == TPM else known
     return _percentiles(logs, 50)[0].round(6)
 
 
-def _quality(known: np.ndarray, values: np.ndarray, kind: str) -> np.ndarray:
+def _quality(known: np.ndarray, logs: np.ndarray, kind: str) -> np.ndarray:
     if kind in (COUNTS, TPM):
         return (known == 0).mean(axis=1)
-    low, high = _percentiles(values, 25, 75)
+    low, high = _percentiles(logs, 25, 75)
     return high - low
 
 
@@ -121,7 +124,8 @@ def _log_cpm(block: np.ndarray) -> np.ndarray:
 def _most_variable(counts: CountsFile, logs: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Return the columns with the largest variance of comparable logarithms."""
     n, total, square = (np.zeros(counts.shape[1]) for _ in range(3))
-    for _, values in _blocks(counts, logs):
+    for _, block in _blocks(counts, logs):
+        values = _comparable(block, counts.values)
         n += (~np.isnan(values)).sum(axis=0)
         total += np.nansum(values, axis=0)
         square += np.nansum(values**2, axis=0)

@@ -28,8 +28,8 @@ LEVELS = {
 QUALITIES = {
     COUNTS: "zero fraction (genes without a read)",
     TPM: "zero fraction (genes at 0 TPM)",
-    LOG2: "spread of a sample (interquartile range, log2)",
-    INTENSITY: "spread of an array (interquartile range, log2)",
+    LOG2: "interquartile range of a sample (log2)",
+    INTENSITY: "interquartile range of an array (log2)",
 }
 
 
