@@ -27,7 +27,7 @@ from exprlab.config.steps import (
     TrainerConfig,
 )
 from exprlab.errors import UserError, did_you_mean
-from exprlab.keys import ORACLE
+from exprlab.keys import COUNTS, ORACLE
 
 # Folders of results/ that are no data sets, and folders of a data set that are no models.
 RESERVED = frozenset(
@@ -84,6 +84,15 @@ class Config(Section):
             listed = getattr(self.experiment, key)
             if len(set(listed)) < len(listed):
                 problems.append(f"experiment.{key}: a {what} is listed twice in {listed}")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _preprocessing_has_an_effect(self) -> Config:
+        picked = (self.datasets.get(name) for name in self.experiment.datasets)
+        kinds = {getattr(dataset, "values", COUNTS) for dataset in picked if dataset}
+        problems = self.preprocess.without_effect(kinds) if kinds else []
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from exprlab.config.section import Section, setting
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
-from exprlab.keys import class_names, split_name
+from exprlab.keys import COUNTS, INTENSITY, LOG2, TPM, class_names, split_name
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -86,6 +87,16 @@ class SplitConfig(Section):
         return self
 
 
+# Which kinds of values a setting of the preprocessing is for; all others are for every kind.
+PREPROCESS_OF_VALUES = {
+    "min_count": (COUNTS,),
+    "min_tpm": (TPM,),
+    "size_factors": (COUNTS,),
+    "transform": (COUNTS,),
+    "array_normalisation": (LOG2, INTENSITY),
+}
+
+
 class PreprocessConfig(Section):
     """From counts or other values to a model's inputs, all fitted on training samples only."""
 
@@ -124,6 +135,17 @@ class PreprocessConfig(Section):
         "take from each gene what the sample's batch shifts it by (centre), or nothing (none); "
         "without a column batch there is nothing to take",
     )
+
+    def without_effect(self, kinds: Collection[str]) -> list[str]:
+        """Say which settings were changed although no value of these kinds uses them."""
+        return [
+            f"preprocess.{name}: found {getattr(self, name)}, which is for values "
+            f"{' and '.join(used_by)}; the experiment's are {', '.join(sorted(set(kinds)))}: leave "
+            f"it at {PreprocessConfig.model_fields[name].default}"
+            for name, used_by in PREPROCESS_OF_VALUES.items()
+            if getattr(self, name) != PreprocessConfig.model_fields[name].default
+            and not set(used_by) & set(kinds)
+        ]
 
 
 class MLPConfig(Section):
