@@ -53,6 +53,7 @@ SCIENCE = (
     "data/count_features.py",
     "data/design.py",
     "data/estimate.py",
+    "data/floor.py",
     "data/genes.py",
     "data/judge.py",
     "data/likelihood.py",
@@ -65,8 +66,15 @@ SCIENCE = (
     "data/streams.py",
     "evaluation/",
     "nets/",
+    "preprocess/arrays.py",
+    "preprocess/batches.py",
+    "preprocess/counts.py",
+    "preprocess/passes.py",
     "preprocess/preprocessor.py",
     "preprocess/size_factors.py",
+    "preprocess/tmm.py",
+    "preprocess/variable_genes.py",
+    "preprocess/vst.py",
 )
 FILE_MODULES = {
     "anndata", "csv", "h5py", "io", "json", "os", "pathlib", "pickle", "requests", "safetensors",
