@@ -1,0 +1,263 @@
+"""Checks of a sample table: classes, patients, batches and a published split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from exprlab.cohort.ids import is_absent
+from exprlab.cohort.problems import SHOWN, Problems, listed
+from exprlab.errors import did_you_mean
+from exprlab.keys import BATCH, LABEL, PATIENT, SPLIT, SPLITS, TEST, TRAIN
+
+# A class with fewer samples than this gives intervals too wide to conclude anything from.
+FEW_SAMPLES = 30
+# Labels that say that the class is not known, beside those that say that there is nothing.
+UNKNOWN = frozenset({"?", ".", "unknown", "missing", "not available", "not reported", "tbd"})
+
+
+@dataclass(frozen=True)
+class SheetPlaces:
+    """Where the samples of a table stand in the user's file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    names
+        Column here (label, batch, ...) -> what the user's file calls it.
+    place
+        Says where the sample of a number stands.
+    """
+
+    path: Path
+    names: Mapping[str, str]
+    place: Callable[[int], str]
+
+    def column(self, column: str) -> str:
+        """Say which column."""
+        return f"column '{self.names.get(column, column)}'"
+
+    def cell(self, sample: int, column: str) -> str:
+        """Say which cell."""
+        return f"{self.place(sample)}, {self.column(column)}"
+
+    def report(
+        self, found: Sequence[int], column: str, what: str, remedy: str, problems: Problems
+    ) -> None:
+        """Report the first of these samples as errors, and count the others."""
+        for number, i in enumerate(found[:SHOWN], start=1):
+            more = f" ({len(found) - SHOWN} more such samples)"
+            more = more if number == SHOWN < len(found) else ""
+            problems.error(self.path, self.cell(int(i), column), f"{what}{more}", remedy)
+
+
+def check_labels(
+    samples: pd.DataFrame,
+    classes: Sequence[str],
+    places: SheetPlaces,
+    problems: Problems,
+    smallest_class: int,
+) -> None:
+    """Check that every sample has a class, and every class enough samples.
+
+    Parameters
+    ----------
+    samples
+        Has the column `label`, and maybe `patient`.
+    classes
+        Those that there must be.
+    places
+        Where the samples stand.
+    problems
+        Where to report.
+    smallest_class
+        How many patients (samples, where patients are not told) of each class the design needs.
+    """
+    labels = samples[LABEL]
+    known = labels.isin(classes).to_numpy()
+    for i in np.flatnonzero(~known)[:SHOWN]:
+        n_more = int((~known).sum()) - SHOWN
+        more = f" ({n_more} more such samples)" if n_more > 0 and not known[:i].all() else ""
+        found = labels.iloc[i]
+        told = "is empty" if is_absent(found) else f"found '{found}'"
+        problems.error(
+            places.path,
+            places.cell(int(i), LABEL),
+            f"{told}; allowed: {', '.join(classes)}{did_you_mean(found, classes)}{more}",
+            "name the class of every sample, or remove the sample",
+        )
+    _check_class_names(classes, labels, places, problems)
+    if len(classes) < 2:
+        problems.error(
+            places.path,
+            places.column(LABEL),
+            f"found one class only: {listed(classes)}; a classifier needs samples of two or more",
+            "check that this is the column of the classes",
+        )
+        return
+    if len(classes) > max(2, known.sum() / 2):
+        problems.error(
+            places.path,
+            places.column(LABEL),
+            f"found {len(classes)} classes among {int(known.sum())} samples: {listed(classes)}",
+            "check that this is the column of the classes, or map labels to classes with `classes`",
+        )
+        return
+    for name in classes:
+        _check_size(samples, name, places, problems, smallest_class)
+
+
+def _check_class_names(
+    classes: Sequence[str], labels: pd.Series, places: SheetPlaces, problems: Problems
+) -> None:
+    folded: dict[str, list[str]] = {}
+    for name in classes:
+        folded.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    for alike in folded.values():
+        if len(alike) > 1:
+            rarest = min(alike, key=lambda name: (int((labels == name).sum()), name))
+            row = int(np.argmax((labels == rarest).to_numpy()))
+            problems.error(
+                places.path,
+                places.cell(row, LABEL),
+                f"found '{rarest}'; the classes {listed(alike)} differ only in case or blanks",
+                "spell the class in one way, or map both with `classes`",
+            )
+    for name in classes:
+        rows = np.flatnonzero((labels == name).to_numpy())
+        if name.strip().casefold() in UNKNOWN | set(map(str.casefold, ("na", "n/a", "nan", "-"))):
+            places.report(
+                rows,
+                LABEL,
+                f"found '{name}', which names no class",
+                "remove samples whose class is not known, or predict them as new samples",
+                problems,
+            )
+
+
+def _check_size(
+    samples: pd.DataFrame,
+    name: str,
+    places: SheetPlaces,
+    problems: Problems,
+    smallest_class: int,
+) -> None:
+    own = samples[(samples[LABEL] == name).to_numpy()]
+    n_units, unit = len(own), "sample"
+    if PATIENT in samples and own[PATIENT].nunique() < len(own):
+        n_units, unit = int(own[PATIENT].nunique()), "patient"
+    counted = f"{n_units} {unit}{'' if n_units == 1 else 's'}"
+    if len(own) == 0:
+        problems.error(
+            places.path,
+            places.column(LABEL),
+            f"no sample of class '{name}'; a classifier needs some of each",
+            "add samples of it, or leave the class out",
+        )
+    elif n_units < smallest_class:
+        problems.error(
+            places.path,
+            places.column(LABEL),
+            f"class '{name}' has only {counted}; the split needs {smallest_class} or more",
+            "add samples, leave the class out, or join it with another through `classes`",
+        )
+    elif len(own) < FEW_SAMPLES:
+        problems.warn(
+            places.path,
+            places.column(LABEL),
+            f"class '{name}' has only {len(own)} samples",
+            "expect wide intervals",
+        )
+
+
+def check_filled(
+    samples: pd.DataFrame, column: str, places: SheetPlaces, problems: Problems
+) -> None:
+    """Report samples whose cell of a column (patient, batch, split) is empty."""
+    remedy = {
+        PATIENT: "name the patient of every sample, or remove the column if each has its own",
+        BATCH: "name the batch of every sample, or remove the column",
+        SPLIT: "put every sample into a part of the split, or remove the sample",
+    }
+    if column in samples:
+        empty = samples[column].isna() | samples[column].map(is_absent).astype(bool)
+        places.report(np.flatnonzero(empty), column, "is empty", remedy[column], problems)
+
+
+def check_spelling(
+    samples: pd.DataFrame, column: str, places: SheetPlaces, problems: Problems
+) -> None:
+    """Report names of patients or batches that differ only in case or blanks."""
+    if column not in samples:
+        return
+    names = samples[column].dropna().astype(str)
+    unique = pd.Series(names.unique())
+    for _, alike in unique.groupby(unique.map(lambda name: " ".join(name.split()).casefold())):
+        if len(alike) > 1:
+            rows = [int(np.argmax((samples[column].astype(str) == n).to_numpy())) for n in alike]
+            problems.error(
+                places.path,
+                places.cell(max(rows), column),
+                f"found {listed(alike)}, which differ only in case or blanks",
+                f"spell each {column} in one way",
+            )
+
+
+def check_split(samples: pd.DataFrame, places: SheetPlaces, problems: Problems) -> None:
+    """Check a published split: its names, its parts, and that no patient is in two of them."""
+    if SPLIT not in samples:
+        return
+    split = samples[SPLIT].astype(str)
+    filled = ~split.map(is_absent).astype(bool).to_numpy()
+    for i in np.flatnonzero(filled & ~split.isin(SPLITS).to_numpy())[:SHOWN]:
+        problems.error(
+            places.path,
+            places.cell(int(i), SPLIT),
+            f"found '{split.iloc[i]}'; allowed: {', '.join(SPLITS)}"
+            f"{did_you_mean(split.iloc[i].strip().casefold(), SPLITS)}",
+            "correct it",
+        )
+    for part in (TRAIN, TEST):
+        members = samples[(split == part).to_numpy()]
+        if not len(members):
+            problems.error(
+                places.path,
+                places.column(SPLIT),
+                f"no sample is in '{part}'",
+                f"put samples into '{part}', or choose another design of evaluation",
+            )
+        elif LABEL in samples:
+            absent = sorted(set(samples[LABEL].dropna()) - set(members[LABEL].dropna()))
+            if absent:
+                problems.error(
+                    places.path,
+                    places.column(SPLIT),
+                    f"'{part}' has no sample of class {listed(absent)}",
+                    "each class must be there to train and to test on",
+                )
+    if PATIENT in samples:
+        _check_crossing(samples[filled], np.flatnonzero(filled), places, problems)
+
+
+def _check_crossing(
+    samples: pd.DataFrame, rows: np.ndarray, places: SheetPlaces, problems: Problems
+) -> None:
+    parts = samples.groupby(samples[PATIENT].astype(str), sort=True)[SPLIT]
+    crossing = [name for name, own in parts if own.nunique() > 1]
+    for number, name in enumerate(crossing[:SHOWN], start=1):
+        own = np.flatnonzero((samples[PATIENT].astype(str) == name).to_numpy())
+        found = samples[SPLIT].iloc[own].astype(str)
+        odd = own[int(np.argmax((found != found.iloc[0]).to_numpy()))]
+        more = len(crossing) - SHOWN
+        problems.error(
+            places.path,
+            places.cell(int(rows[odd]), SPLIT),
+            f"patient '{name}' is in several parts of the split: {listed(sorted(found.unique()))}"
+            + (f" ({more} more such patients)" if number == SHOWN < len(crossing) else ""),
+            "put all samples of a patient into the same part",
+        )
