@@ -195,7 +195,8 @@ def _evaluation_data(facts: RunFacts) -> list[str]:
     return bullets(
         [
             f"{count(found['n_test'], 'test sample')} of the same cohort: "
-            f"{phrases.class_words(found['n_per_class'])}. Nothing was fitted or chosen on them.",
+            f"{phrases.class_words(found['n_per_class'], found['classes'])}. "
+            "Nothing was fitted or chosen on them.",
             f"{escape(phrases.patient_words(facts.checks))}.",
             "No other cohort was used: how far the results hold elsewhere is not known.",
         ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from exprlab.evaluation.layout import table_of
 from exprlab.keys import PREDICTION, SAMPLE_ID, TRAIN_LOSS, VAL_LOSS
-from exprlab.plotting.data_figures import groups_of, ordered_labels
+from exprlab.plotting.data_figures import groups_of, labels_of
 from exprlab.plotting.training_figures import curve
 from exprlab.report.inputs import RunInputs
 from exprlab.report.sentences import count, listing, number
@@ -33,7 +33,7 @@ def library_sizes(overview: Mapping[str, Any]) -> str:
     """Say how deep the classes were sequenced and whether they differ."""
     label, _ = groups_of(overview)
     size = np.asarray(overview["library_size"], float)
-    medians = {name: float(np.median(size[label == name])) for name in ordered_labels(label)}
+    medians = {name: float(np.median(size[label == name])) for name in labels_of(overview)}
     words = listing([f"{value / 1e6:.3g} million reads ({n})" for n, value in medians.items()])
     text = f"Median sequencing depth: {words}. "
     if len(medians) < 2 or min(medians.values()) <= 0:
