@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from exprlab.cohort.check_values import report_odd
@@ -13,6 +15,7 @@ from exprlab.cohort.checks import (
     check_matrix,
     check_samples,
     check_together,
+    checks_json,
     class_names,
     summary,
 )
@@ -21,7 +24,7 @@ from exprlab.cohort.places import Places
 from exprlab.cohort.problems import Problems
 from exprlab.cohort.sheet_checks import SheetPlaces
 from exprlab.data.formats import CountsFile
-from exprlab.keys import COUNTS, MISSING_COUNT
+from exprlab.keys import COUNTS, GENE_ID, MISSING_COUNT, SAMPLE_ID
 
 
 def check_counts(
@@ -44,7 +47,12 @@ def check_counts(
     Returns
     -------
     dict
-        Sizes and classes, ready for JSON.
+        What was found, as `checks_json` gives it.
+
+    Raises
+    ------
+    UserError
+        Where the file is damaged. What is wrong with its content is reported.
     """
     places = Places(counts.path, counts.samples.index, counts.genes.index)
     sheet = SheetPlaces(
@@ -60,10 +68,20 @@ def check_counts(
         f"a missing count is {MISSING_COUNT} in this file",
         problems,
     )
-    check_matrix(places, measured, counts.values, problems)
+    notes = check_matrix(places, measured, counts.values, problems)
     check_samples(counts.samples, classes, sheet, needs, problems)
     check_together(counts.samples, measured, classes, places, sheet, needs, problems)
-    return summary(counts.samples, counts.shape[1], classes)
+    return checks_json(summary(counts.samples, counts.shape[1], classes), notes, problems)
+
+
+def is_canonical(path: Path) -> bool:
+    """Return whether a file is one of exprlab's own, as its two indices say."""
+    try:
+        with h5py.File(path, "r") as file:
+            found = [file[name].attrs.get("_index") for name in ("obs", "var")]
+    except (OSError, KeyError):
+        return False
+    return found == [SAMPLE_ID, GENE_ID]
 
 
 def _blocks(counts: CountsFile, not_a_number: Odd) -> Iterator[tuple[int, np.ndarray]]:

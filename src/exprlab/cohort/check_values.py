@@ -67,6 +67,8 @@ def check_values(places: Places, measured: Measures, kind: str, problems: Proble
             _check_positive(places, measured, problems)
     _check_missing(places, measured, problems)
     _check_empty_samples(places, measured, kind, problems)
+    if kind == COUNTS and right_kind:
+        _check_shallow(places, measured, problems)
     _check_constant_genes(places, measured, kind, problems)
 
 
@@ -140,16 +142,18 @@ def _check_empty_samples(places: Places, measured: Measures, kind: str, problems
             f"{what}{more}; found {measured.largest[row]:g} as its largest value",
             "remove the sample, or correct its values",
         )
-    if kind == COUNTS and not empty.all():
-        median = float(np.median(measured.total[~empty]))
-        shallow = np.flatnonzero(~empty & (measured.total < median / SHALLOW))
-        for row in shallow[:SHOWN]:
-            problems.warn(
-                places.path,
-                places.sample(int(row)),
-                f"the sample has {measured.total[row]:,.0f} reads, the median sample {median:,.0f}",
-                "leave the sample out, unless it is meant to be so shallow",
-            )
+
+
+def _check_shallow(places: Places, measured: Measures, problems: Problems) -> None:
+    median = float(np.median(measured.total))
+    shallow = np.flatnonzero((measured.largest > 0) & (measured.total < median / SHALLOW))
+    for row in shallow[:SHOWN]:
+        problems.warn(
+            places.path,
+            places.sample(int(row)),
+            f"the sample has {measured.total[row]:,.0f} reads, the median sample {median:,.0f}",
+            "leave the sample out, unless it is meant to be so shallow",
+        )
 
 
 def _check_constant_genes(
@@ -169,9 +173,9 @@ def _check_constant_genes(
             problems.warn(
                 places.path,
                 places.gene(int(genes[0])),
-                f"{len(genes):,} of {n_genes:,} genes have {what}: {listed(places.gene_ids[genes])}",
-                "nothing to do if you expect this; such genes tell samples from one another in "
-                "nothing",
+                f"{len(genes):,} of {n_genes:,} genes have {what}: "
+                f"{listed(places.gene_ids[genes])}",
+                "nothing to do if you expect this: such genes tell nothing about samples",
             )
 
 

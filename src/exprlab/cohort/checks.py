@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from exprlab.cohort.ids import check_ids
 from exprlab.cohort.leakage import check_equal_samples, check_gene_columns, check_label_genes
 from exprlab.cohort.measure import Measures, blocks_of, measure
 from exprlab.cohort.places import JoinedPlaces, Places
-from exprlab.cohort.problems import Problem, Problems
+from exprlab.cohort.problems import Problems
 from exprlab.cohort.sheet_checks import (
     SheetPlaces,
     check_filled,
@@ -161,6 +161,7 @@ def summary(samples: pd.DataFrame, n_genes: int, classes: Sequence[str]) -> dict
     """Return sizes and classes of a cohort, ready for JSON."""
     found: dict[str, Any] = {"n_samples": len(samples), "n_genes": n_genes}
     if LABEL in samples:
+        found["classes"] = list(classes)
         found["n_per_class"] = {name: int((samples[LABEL] == name).sum()) for name in classes}
     for column, key in ((PATIENT, "n_patients"), (BATCH, "n_batches")):
         if column in samples:
@@ -168,8 +169,15 @@ def summary(samples: pd.DataFrame, n_genes: int, classes: Sequence[str]) -> dict
     return found
 
 
-def sentences(problems: Sequence[Problem]) -> list[str]:
-    """Return problems as the report tells them, with the name of the file and not its folder."""
-    return [
-        ": ".join(filter(None, [p.file.name, p.where, f"{p.what}; {p.remedy}."])) for p in problems
+def checks_json(found: dict[str, Any], notes: Sequence[str], problems: Problems) -> dict[str, Any]:
+    """Return what the checks found as JSON: the summary, notes and warnings.
+
+    Warnings are there twice: as sentences for a reader, who knows the files by their names, and in
+    parts.
+    """
+    parts = [{**asdict(problem), "file": str(problem.file)} for problem in problems.warnings]
+    sentences = [
+        ": ".join(filter(None, [p.file.name, p.where, f"{p.what}; {p.remedy}."]))
+        for p in problems.warnings
     ]
+    return found | {"notes": list(notes), "warnings": sentences, "problems": parts}

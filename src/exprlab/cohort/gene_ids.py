@@ -93,7 +93,7 @@ def check_gene_ids(places: Places, problems: Problems) -> list[str]:
 
 
 def check_sum_row(places: Places, measured: Measures, problems: Problems) -> None:
-    """Report a gene whose values sum to as much as those of all other genes, for it is their sum."""
+    """Report a gene that has as many reads as all others together, for it is their sum."""
     total = measured.gene_total
     if len(total) > 2 and total.sum() > 0:
         half = np.flatnonzero(np.abs(total * 2 - total.sum()) <= 1e-9 * total.sum())

@@ -54,7 +54,7 @@ def sums_to_million(measured: Measures) -> np.ndarray:
 
 
 def check_kind(places: Places, measured: Measures, kind: str, problems: Problems) -> bool:
-    """Report values that are of another kind than declared; return whether the kind can be right."""
+    """Report values of another kind than declared; return whether the kind can be right."""
     found = likeliest_kind(measured)
     if found is None or found[0] == kind:
         return True
@@ -170,11 +170,12 @@ def _plausible_logs(places: Places, measured: Measures, problems: Problems) -> N
 
 
 def _plausible_intensities(places: Places, measured: Measures, problems: Problems) -> None:
-    if not measured.odd["fraction"].n and measured.share("zero") > 0.1:
+    odd = measured.odd
+    if odd["zero"].n and not (odd["fraction"].n or odd["negative"].n):
         problems.warn(
             places.path,
             "",
-            f"all values are whole numbers and {measured.share('zero'):.0%} are 0, so these look "
+            f"all values are whole numbers from 0 on ({odd['zero'].n:,} are 0), so these look "
             "like raw counts",
             "set values: counts if they are reads",
         )

@@ -185,8 +185,8 @@ def check_filled(
         SPLIT: "put every sample into a part of the split, or remove the sample",
     }
     if column in samples:
-        empty = samples[column].isna() | samples[column].map(is_absent).astype(bool)
-        places.report(np.flatnonzero(empty), column, "is empty", remedy[column], problems)
+        empty = [i for i, name in enumerate(samples[column].astype(str)) if is_absent(name)]
+        places.report(empty, column, "is empty", remedy[column], problems)
 
 
 def check_spelling(
