@@ -87,8 +87,8 @@ def _check_positive(places: Places, measured: Measures, problems: Problems) -> N
         problems.warn(
             places.path,
             places.value(sample, gene),
-            f"{value:.10g} is not above 0, as are {n:,} values ({n / measured.n_values:.1%}); "
-            "these have no logarithm",
+            f"{value:.10g} is not above 0; {n:,} of {measured.n_values:,} "
+            "values are like it; these have no logarithm",
             "preprocessing lifts them; if they are log ratios, set values: log2",
         )
 
@@ -102,9 +102,8 @@ def _check_missing(places: Places, measured: Measures, problems: Problems) -> No
     problems.warn(
         places.path,
         f"{places.value(sample, gene)} and others" if odd.n > 1 else places.value(sample, gene),
-        f"{odd.n:,} of the values ({odd.n / (n_samples * n_genes):.1%}) "
-        f"{'are' if odd.n > 1 else 'is'} missing",
-        "check that they are missing in truth, and no zeros",
+        f"{odd.n:,} of {n_samples * n_genes:,} values {'are' if odd.n > 1 else 'is'} missing",
+        "check that none of them is a zero or was lost on the way",
     )
     for row in np.flatnonzero(measured.n_missing > MOSTLY_MISSING * n_genes)[:SHOWN]:
         if measured.n_missing[row] < n_genes:

@@ -120,21 +120,22 @@ def check_samples(
     """Check a sample table by itself."""
     if not needs.labels:
         return
+    sound: Sequence[str] = ()
     if LABEL not in samples:
         problems.error(
             sheet.path,
             "",
-            f"the sample table has no {sheet.column(LABEL)}"
+            f"the sample table has no {sheet.column(LABEL)}",
+            "name the column of the classes by `label` of `columns`"
             f"{did_you_mean(LABEL, map(str, samples.columns))}",
-            "name the column of the classes (columns: label)",
         )
     else:
-        check_labels(samples, classes, sheet, problems, needs.smallest_class)
+        sound = check_labels(samples, classes, sheet, problems, needs.smallest_class)
     for column in (PATIENT, BATCH, SPLIT):
         check_filled(samples, column, sheet, problems)
     for column in (PATIENT, BATCH):
         check_spelling(samples, column, sheet, problems)
-    check_split(samples, sheet, problems)
+    check_split(samples, sound, sheet, problems)
 
 
 def check_together(

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 
-from exprlab.cohort.ids import check_ids
+from exprlab.cohort.ids import check_ids, is_absent
 from exprlab.cohort.measure import Measures
 from exprlab.cohort.places import Places
 from exprlab.cohort.problems import SHOWN, Problems, listed
@@ -167,7 +167,7 @@ def _check_numbers(places: Places, ids: list[str], problems: Problems) -> None:
 def _check_kinds(places: Places, ids: list[str], problems: Problems) -> None:
     """Report ids of several naming systems; symbols and all else count as names."""
     kinds = [gene_kind(name.strip()) for name in ids]
-    counts = Counter(kind for kind in kinds if kind != "controls")
+    counts = Counter(kind for kind in kinds if kind != "none")
     common = {k: n for k, n in counts.items() if n > max(1, MIXED * len(ids))}
     if len(common) > 1:
         found = [f"{n:,} {kind} ('{ids[kinds.index(kind)]}')" for kind, n in sorted(common.items())]
@@ -189,9 +189,11 @@ def _check_kinds(places: Places, ids: list[str], problems: Problems) -> None:
 
 
 def gene_kind(name: str) -> str:
-    """Return the naming system of a gene id."""
-    if CONTROL.fullmatch(name):
-        return "controls"
+    """Return the naming system of a gene id, "none" of one that is damaged or names no gene."""
+    if CONTROL.fullmatch(name) or is_absent(name):
+        return "none"
+    if any(form.fullmatch(name) for form in (DATE, POWER, FORMULA, SUMMARY)):
+        return "none"
     return next((kind for kind, form in KINDS.items() if form.fullmatch(name)), "names")
 
 

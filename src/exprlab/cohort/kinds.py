@@ -168,6 +168,20 @@ def _plausible_logs(places: Places, measured: Measures, problems: Problems) -> N
             "set values: counts if they are raw counts, or give logarithms that are not rounded",
         )
 
+    n = measured.shape[0] - measured.gene_n_missing
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = measured.gene_total / n
+        sd = np.sqrt(measured.gene_squares / n - mean**2)
+        scaled = (np.abs(mean) < 1e-3) & (np.abs(sd - 1) < 1 / measured.shape[0] + 1e-3)
+    if scaled.mean() > 0.9:
+        problems.warn(
+            places.path,
+            "",
+            "each gene has mean 0 and standard deviation 1 over all samples, so the test samples "
+            "took part in scaling the training samples",
+            "give values from before the scaling; preprocessing scales by training samples alone",
+        )
+
 
 def _plausible_intensities(places: Places, measured: Measures, problems: Problems) -> None:
     odd = measured.odd

@@ -55,8 +55,8 @@ class Measures:
         Per sample; the extremes are NaN where nothing is finite.
     digests
         Per sample: equal for samples with equal values.
-    gene_total, gene_smallest, gene_largest, gene_n_missing
-        Per gene.
+    gene_total, gene_squares, gene_smallest, gene_largest, gene_n_missing
+        Per gene; squares are summed as well.
     odd
         Values that may be wrong, by sort: those of `_ODD_FINITE`, "infinite" and "missing".
     """
@@ -67,6 +67,7 @@ class Measures:
     n_missing: np.ndarray
     digests: list[bytes]
     gene_total: np.ndarray
+    gene_squares: np.ndarray
     gene_smallest: np.ndarray
     gene_largest: np.ndarray
     gene_n_missing: np.ndarray
@@ -115,7 +116,8 @@ def measure(blocks: Iterable[tuple[int, np.ndarray]], n_genes: int) -> Measures:
         name: [] for name in ("total", "smallest", "largest", "n_missing")
     }
     digests: list[bytes] = []
-    gene_total, gene_n_missing = np.zeros(n_genes), np.zeros(n_genes, dtype=np.int64)
+    gene_total, gene_squares = np.zeros(n_genes), np.zeros(n_genes)
+    gene_n_missing = np.zeros(n_genes, dtype=np.int64)
     gene_smallest, gene_largest = np.full(n_genes, np.inf), np.full(n_genes, -np.inf)
     for start, block in blocks:
         finite, missing = _find_odd(odd, start, block)
@@ -128,6 +130,7 @@ def measure(blocks: Iterable[tuple[int, np.ndarray]], n_genes: int) -> Measures:
         per_sample["n_missing"].append(missing.sum(axis=1))
         digests += [_digest(row) for row in block]
         gene_total += zeroed.sum(axis=0, dtype=np.float64)
+        gene_squares += np.square(zeroed, dtype=np.float64).sum(axis=0)
         gene_n_missing += missing.sum(axis=0)
         np.minimum(gene_smallest, low.min(axis=0), out=gene_smallest)
         np.maximum(gene_largest, high.max(axis=0), out=gene_largest)
@@ -139,6 +142,7 @@ def measure(blocks: Iterable[tuple[int, np.ndarray]], n_genes: int) -> Measures:
         joined["n_missing"].astype(np.int64),
         digests,
         gene_total,
+        gene_squares,
         _finite_or_nan(gene_smallest),
         _finite_or_nan(gene_largest),
         gene_n_missing,

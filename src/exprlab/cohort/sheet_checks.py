@@ -62,7 +62,7 @@ def check_labels(
     places: SheetPlaces,
     problems: Problems,
     smallest_class: int,
-) -> None:
+) -> list[str]:
     """Check that every sample has a class, and every class enough samples.
 
     Parameters
@@ -77,21 +77,26 @@ def check_labels(
         Where to report.
     smallest_class
         How many patients (samples, where patients are not told) of each class the design needs.
+
+    Returns
+    -------
+    list of str
+        The classes with which nothing is wrong.
     """
     labels = samples[LABEL]
-    known = labels.isin(classes).to_numpy()
-    for i in np.flatnonzero(~known)[:SHOWN]:
-        n_more = int((~known).sum()) - SHOWN
-        more = f" ({n_more} more such samples)" if n_more > 0 and not known[:i].all() else ""
+    unknown = np.flatnonzero(~labels.isin(classes).to_numpy())
+    for number, i in enumerate(unknown[:SHOWN], start=1):
+        more = f" ({len(unknown) - SHOWN} more such samples)"
         found = labels.iloc[i]
         told = "is empty" if is_absent(found) else f"found '{found}'"
         problems.error(
             places.path,
             places.cell(int(i), LABEL),
-            f"{told}; allowed: {', '.join(classes)}{did_you_mean(found, classes)}{more}",
-            "name the class of every sample, or remove the sample",
+            f"{told}{more if number == SHOWN < len(unknown) else ''}; "
+            f"allowed: {', '.join(classes)}",
+            f"name the class of every sample, or remove the sample{did_you_mean(found, classes)}",
         )
-    _check_class_names(classes, labels, places, problems)
+    n_known = len(samples) - len(unknown)
     if len(classes) < 2:
         problems.error(
             places.path,
@@ -99,80 +104,96 @@ def check_labels(
             f"found one class only: {listed(classes)}; a classifier needs samples of two or more",
             "check that this is the column of the classes",
         )
-        return
-    if len(classes) > max(2, known.sum() / 2):
+        return []
+    if len(classes) > max(2, n_known / 3):
         problems.error(
             places.path,
             places.column(LABEL),
-            f"found {len(classes)} classes among {int(known.sum())} samples: {listed(classes)}",
+            f"found {len(classes)} classes among {n_known} samples: {listed(classes)}; a class "
+            "needs several samples",
             "check that this is the column of the classes, or map labels to classes with `classes`",
         )
-        return
-    for name in classes:
-        _check_size(samples, name, places, problems, smallest_class)
+        return []
+    wrong = _check_class_names(classes, labels, places, problems)
+    named = [name for name in classes if name not in wrong]
+    wrong |= _check_sizes(samples, named, places, problems, smallest_class)
+    return [name for name in named if name not in wrong]
 
 
 def _check_class_names(
     classes: Sequence[str], labels: pd.Series, places: SheetPlaces, problems: Problems
-) -> None:
+) -> set[str]:
+    """Report names of classes that are no class or another's misspelled; return them."""
+    wrong = set()
     folded: dict[str, list[str]] = {}
     for name in classes:
         folded.setdefault(" ".join(name.split()).casefold(), []).append(name)
-    for alike in folded.values():
-        if len(alike) > 1:
-            rarest = min(alike, key=lambda name: (int((labels == name).sum()), name))
-            row = int(np.argmax((labels == rarest).to_numpy()))
-            problems.error(
-                places.path,
-                places.cell(row, LABEL),
-                f"found '{rarest}'; the classes {listed(alike)} differ only in case or blanks",
-                "spell the class in one way, or map both with `classes`",
-            )
-    for name in classes:
-        rows = np.flatnonzero((labels == name).to_numpy())
-        if name.strip().casefold() in UNKNOWN | set(map(str.casefold, ("na", "n/a", "nan", "-"))):
+        if is_absent(name) or name.strip().casefold() in UNKNOWN:
+            wrong.add(name)
             places.report(
-                rows,
+                np.flatnonzero((labels == name).to_numpy()),
                 LABEL,
                 f"found '{name}', which names no class",
                 "remove samples whose class is not known, or predict them as new samples",
                 problems,
             )
+    for alike in folded.values():
+        if len(alike) > 1:
+            *odd, _ = sorted(alike, key=lambda name: (int((labels == name).sum()), name))
+            wrong.update(odd)
+            problems.error(
+                places.path,
+                places.cell(int(np.argmax((labels == odd[0]).to_numpy())), LABEL),
+                f"found '{odd[0]}'; the classes {listed(alike)} differ only in case or blanks",
+                "spell the class in one way, or map both with `classes`",
+            )
+    return wrong
 
 
-def _check_size(
+def _check_sizes(
     samples: pd.DataFrame,
-    name: str,
+    classes: Sequence[str],
     places: SheetPlaces,
     problems: Problems,
     smallest_class: int,
-) -> None:
-    own = samples[(samples[LABEL] == name).to_numpy()]
-    n_units, unit = len(own), "sample"
-    if PATIENT in samples and own[PATIENT].nunique() < len(own):
-        n_units, unit = int(own[PATIENT].nunique()), "patient"
-    counted = f"{n_units} {unit}{'' if n_units == 1 else 's'}"
-    if len(own) == 0:
+) -> set[str]:
+    """Report classes with too few samples; return them."""
+    own = {name: samples[(samples[LABEL] == name).to_numpy()] for name in classes}
+    absent = [name for name in classes if not len(own[name])]
+    for name in absent:
         problems.error(
             places.path,
             places.column(LABEL),
             f"no sample of class '{name}'; a classifier needs some of each",
             "add samples of it, or leave the class out",
         )
-    elif n_units < smallest_class:
+    tiny, small = [], []
+    for name in classes:
+        n_units, unit = len(own[name]), "sample"
+        if PATIENT in samples and own[name][PATIENT].nunique() < n_units:
+            n_units, unit = int(own[name][PATIENT].nunique()), "patient"
+        if 0 < n_units < smallest_class:
+            tiny.append(f"'{name}' has only {n_units} {unit}{'' if n_units == 1 else 's'}")
+            absent.append(name)
+        elif 0 < len(own[name]) < FEW_SAMPLES:
+            small.append(f"'{name}' has only {len(own[name])} samples")
+    if tiny:
         problems.error(
             places.path,
             places.column(LABEL),
-            f"class '{name}' has only {counted}; the split needs {smallest_class} or more",
+            f"class {_few(tiny)}; the split needs {smallest_class} or more of each class",
             "add samples, leave the class out, or join it with another through `classes`",
         )
-    elif len(own) < FEW_SAMPLES:
+    if small:
         problems.warn(
-            places.path,
-            places.column(LABEL),
-            f"class '{name}' has only {len(own)} samples",
-            "expect wide intervals",
+            places.path, places.column(LABEL), f"class {_few(small)}", "expect wide intervals"
         )
+    return set(absent)
+
+
+def _few(told: Sequence[str]) -> str:
+    more = f" and {len(told) - 5} more classes are as small" if len(told) > 5 else ""
+    return ", ".join(told[:5]) + more
 
 
 def check_filled(
@@ -208,8 +229,13 @@ def check_spelling(
             )
 
 
-def check_split(samples: pd.DataFrame, places: SheetPlaces, problems: Problems) -> None:
-    """Check a published split: its names, its parts, and that no patient is in two of them."""
+def check_split(
+    samples: pd.DataFrame, classes: Sequence[str], places: SheetPlaces, problems: Problems
+) -> None:
+    """Check a published split: its names, its parts, and that no patient is in two of them.
+
+    Each of the classes must be there to train and to test on.
+    """
     if SPLIT not in samples:
         return
     split = samples[SPLIT].astype(str)
@@ -218,9 +244,8 @@ def check_split(samples: pd.DataFrame, places: SheetPlaces, problems: Problems) 
         problems.error(
             places.path,
             places.cell(int(i), SPLIT),
-            f"found '{split.iloc[i]}'; allowed: {', '.join(SPLITS)}"
-            f"{did_you_mean(split.iloc[i].strip().casefold(), SPLITS)}",
-            "correct it",
+            f"found '{split.iloc[i]}'; allowed: {', '.join(SPLITS)}",
+            f"correct it{did_you_mean(split.iloc[i].strip().casefold(), SPLITS)}",
         )
     for part in (TRAIN, TEST):
         members = samples[(split == part).to_numpy()]
@@ -232,7 +257,7 @@ def check_split(samples: pd.DataFrame, places: SheetPlaces, problems: Problems) 
                 f"put samples into '{part}', or choose another design of evaluation",
             )
         elif LABEL in samples:
-            absent = sorted(set(samples[LABEL].dropna()) - set(members[LABEL].dropna()))
+            absent = [name for name in classes if not (members[LABEL] == name).any()]
             if absent:
                 problems.error(
                     places.path,
