@@ -6,7 +6,7 @@ import sys
 
 try:
     from exprlab.config.experiment import parse_config, picked, tracking_uri
-    from exprlab.config.files import float32_bytes
+    from exprlab.config.files import files_in, float32_bytes
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
@@ -132,6 +132,26 @@ def as_json(section):
 
 def cohort_params(wildcards):
     return as_json(CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort))
+
+
+def files_to_check(wildcards):
+    """Give a simulated cohort, or the files of a cohort of one's own."""
+    dataset = CONFIG.datasets[wildcards.dataset]
+    if dataset.source == "simulate":
+        return f"results/{wildcards.dataset}/data/{wildcards.cohort}.h5ad"
+    own = dataset.of_cohort(wildcards.cohort)
+    return [str(p) for path in own.expression + own.samples for p in files_in(path)]
+
+
+def check_arguments(wildcards):
+    """Give what `exprlab check` is told of the cohort, in words of the command line."""
+    dataset = CONFIG.datasets[wildcards.dataset]
+    if dataset.source == "files":
+        cohort = ["--cohort", wildcards.cohort]
+        return ["--params", cohort_params(wildcards), *cohort]
+    path = files_to_check(wildcards)
+    labels = ["--no-labels"] if wildcards.cohort == "new_samples" else []
+    return [path, "--classes", *dataset.classes, *labels]
 
 
 def training_params(wildcards):

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "expression", nargs="*", metavar="FILE",
-        help="expression values: text, .xlsx, .parquet, .h5ad, .mtx, or a folder of files per sample",
+        help="expression values: text, .parquet, .h5ad, .mtx, or a folder of files per sample",
     )  # fmt: skip
     parser.add_argument(
         "--samples", nargs="+", default=[], metavar="FILE", help="sample table, or several"

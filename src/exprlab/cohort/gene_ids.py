@@ -12,18 +12,19 @@ from exprlab.cohort.measure import Measures
 from exprlab.cohort.places import Places
 from exprlab.cohort.problems import SHOWN, Problems, listed
 
-_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*"
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]{0,6}"
+# Genes of worms are called apr-1 and sep-1, so a month in front needs two digits behind it.
 # What spreadsheets make of gene names such as MARCH1 and SEPT2 (Ziemann et al. 2016, Genome Biology
 # 17:177) and of RIKEN ids such as 2310009E13 (Zeeberg et al. 2004, BMC Bioinformatics 5:80).
 DATE = re.compile(
-    rf"\d{{1,2}}[-/. ]{_MONTH}(?:[-/. ]\d{{2,4}})?|{_MONTH}[-/. ]\d{{1,4}}"
+    rf"\d{{1,2}}[-/. ]{_MONTH}(?:[-/. ]\d{{2,4}})?|{_MONTH}[-/. ]\d{{2,4}}"
     r"|\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[ T][\d:.]+)?|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}",
     re.IGNORECASE,
 )
 POWER = re.compile(r"\d+(?:[.,]\d+)?e[+-]?\d+", re.IGNORECASE)
 # RIKEN ids have ten characters, the eighth a letter; what is left of them has a plus sign or a dot.
 RIKEN = re.compile(r"[0-9A-Z]{7}[A-Z]\d{2}(?:Rik)?", re.IGNORECASE)
-FORMULA = re.compile(r"#(?:REF!|NAME\?|N/A|VALUE!|NUM!|DIV/0!|NULL!)", re.IGNORECASE)
+FORMULA = re.compile(r"#(?:REF!|NAME\?|VALUE!|NUM!|DIV/0!|NULL!)", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?\d+[.,]\d+")
 # What counting programs write below the genes, and what spreadsheets add.
 SUMMARY = re.compile(

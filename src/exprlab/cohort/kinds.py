@@ -155,7 +155,8 @@ def _plausible_tpm(places: Places, measured: Measures, problems: Problems) -> No
             "",
             f"{_named(places, below)}: the values sum to less than half a million (least: "
             f"{measured.total.min():,.0f}); TPM of all genes sum to a million",
-            "check that these are TPM and no FPKM; nothing to do if you have left out genes",
+            "set values: intensity for FPKM and other positive values; nothing to do if these are "
+            "TPM and you have left out genes",
         )
 
 
