@@ -160,10 +160,9 @@ def test_names_of_genes_are_no_damage(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["1-Mar", "2-Sep", "01-Dec", "Mar-01", "Sep-02", "1-MAR-2019", 
-             "2001-03-01", "2020/09/02",
-             "2001-03-01 00:00:00", "3/1/2001", "1.00E+05", "2.31E+13", "2,31E+12", "#N/A", "#NAME?",
-             "Total", "__ambiguous", "N_unmapped", "12.5", "nan", "", " "]
+    "name", ["1-Mar", "2-Sep", "01-Dec", "Mar-01", "Sep-02", "1-MAR-2019", "2001-03-01",
+             "2020/09/02", "2001-03-01 00:00:00", "3/1/2001", "1.00E+05", "2.31E+13", "2,31E+12",
+             "#N/A", "#NAME?", "Total", "__ambiguous", "N_unmapped", "12.5", "nan", "", " "]
 )  # fmt: skip
 def test_damaged_names_of_genes_are_told(name: str) -> None:
     index = pd.Index([*(f"GENE{i}" for i in range(60)), name])
