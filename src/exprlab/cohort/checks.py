@@ -149,7 +149,8 @@ def check_together(
 ) -> None:
     """Check values and sample table against each other."""
     empty = ~(measured.largest > measured.smallest)
-    check_equal_samples(samples, measured.digests, empty, places, problems)
+    known = samples if needs.labels else samples.drop(columns=LABEL, errors="ignore")
+    check_equal_samples(known, measured.digests, empty, places, problems)
     if not needs.labels or LABEL not in samples or len(classes) < 2:
         return
     check_batches(samples, classes, sheet, problems)
