@@ -22,7 +22,6 @@ COMMON_GENES = frozenset(
     | {"CDKN1A", "CDKN2A", "VIM", "CDH1", "EPCAM", "STAT3", "JUN", "FOS", "HPRT1", "TBP", "UBC"}
     | {"PPIA", "MKI67", "ESR1", "ERBB2", "CD4", "CD8A", "PTPRC", "KRT5", "KRT8", "KRT18", "AKT1"}
 )
-)
 # Of that many ids one is looked for among the common genes.
 ENOUGH_COMMON = 3
 # Numbers beside the values that are of a gene and no sample.

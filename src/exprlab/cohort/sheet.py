@@ -191,9 +191,14 @@ def _arranged(
         return None
     ids = pd.Index(frame[wanted[SAMPLE_ID]].map(str), dtype=object, name=SAMPLE_ID)
     names = {role: wanted[role] for role in ROLES if wanted[role] in frame}
-    clean = {role: _known(frame[name].map(str.strip)) for role, name in names.items()}
-    taken = {wanted[SAMPLE_ID], *names.values(), *ROLES}
-    others = {name: _numbers(_known(frame[name])) for name in frame if name not in taken}
+    clean = {role: _known(frame[name]) for role, name in names.items()}
+    taken = {wanted[SAMPLE_ID], *names.values()}
+    # A column that only happens to be called as one of exprlab's own.
+    others = {
+        f"other_{name}" if name in (*ROLES, SAMPLE_ID) else name: _numbers(_known(frame[name]))
+        for name in frame
+        if name not in taken
+    }
     samples = pd.DataFrame(clean | others).set_axis(ids)
     return Sheet(samples, tuple((path, row) for row in rows), names, tuple(notes))
 

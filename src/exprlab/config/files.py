@@ -39,6 +39,9 @@ class FilesDataset(Section):
     values: Literal[VALUES] = setting(  # type: ignore[valid-type]
         COUNTS, "what the numbers are: raw counts, TPM, logarithms to base 2, or intensities"
     )
+    transcripts: str = setting(
+        "", "of salmon without quant.genes.sf: table of transcripts (1st column) and genes (2nd)"
+    )
     genes_in: Literal["auto", "rows", "columns"] = setting(
         "auto", "whether genes are rows or columns; auto: as the ids of the sample table say"
     )
