@@ -58,6 +58,7 @@ def test_good_cohort_is_summarised(cohort: Cohort) -> None:
     assert cohort.check() == {
         "n_samples": N,
         "n_genes": G,
+        "classes": ["benign", "malignant"],
         "n_per_class": {"benign": 40, "malignant": 40},
         "n_patients": 40,
         "n_batches": 4,

@@ -200,6 +200,7 @@ def test_the_curves_of_a_class_are_those_of_it_against_the_rest():
     label, logit = draw(4, 9, n=120)
     probability = softmax(logit, axis=1)
     record = {
+        "classes": CLASSES,
         "n_per_class": dict.fromkeys(CLASSES, 1),
         "curves": curves(label, probability, 10, CLASSES),
     }

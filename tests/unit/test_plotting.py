@@ -24,6 +24,7 @@ from exprlab.plotting.training_figures import training_figure
 CLASS_LIGHTNESS_GAP = 30
 MODELS, SPLITS = ["mlp", "logistic"], ["seed-0", "seed-1"]
 EVALUATION: dict[str, Any] = {
+    "classes": ["benign", "malignant"],
     "n_per_class": {"benign": 40, "malignant": 60},
     "threshold": 0.4,
     "confidence": 0.95,
@@ -63,6 +64,7 @@ def overview(n: int = 40) -> dict[str, Any]:
     return {
         "sample_id": [f"s{i}" for i in range(n)],
         "label": [CLASSES[i % 2] for i in range(n)],
+        "classes": ["benign", "malignant"],
         "batch": ["a", "a", "b"] * (n // 3) + ["b"] * (n % 3),
         "library_size": rng.integers(10**7, 3 * 10**7, n).tolist(),
         "zero_fraction": rng.uniform(0.2, 0.4, n).tolist(),
@@ -358,7 +360,7 @@ def test_odd_names_are_shown_as_they_are() -> None:
 
 
 def test_data_without_labels_batches_or_reads_can_be_drawn() -> None:
-    bare = {**overview(), "label": None, "batch": None}
+    bare = {**overview(), "label": None, "classes": [], "batch": None}
     bare["library_size"] = [0, *bare["library_size"][1:]]
     for figure in data.draw_overview(bare).values():
         assert len(style.png_bytes(figure)) > 0

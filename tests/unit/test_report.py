@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import html
 import json
 import shutil
 import subprocess
@@ -33,8 +34,9 @@ HEADINGS = [
 CONFIG = {
     "experiment": {"name": "study", "datasets": ["tumours"], "models": MODELS, "seeds": [0, 1]},
     "datasets": {
-        "tumours": {"source": "simulate", "scenario": "nonlinear", "n_samples": 600, "n_genes": 900,
-                    "simulator": {"library_size": 25e6}},
+        name: {"source": "files", "expression": ["a/counts.tsv"], "values": "counts",
+               "columns": {"label": "diagnosis"}, "new_expression": ["a/later.tsv"]}
+        for name in ("tumours", "one", "two")
     },
     "split": {"val_fraction": 0.15, "test_fraction": 0.2},
     "preprocess": {"min_count": 10, "size_factors": "median_of_ratios"},
@@ -60,6 +62,7 @@ def fabricate_overview(rng: np.random.Generator, n: int, batches: list[str]) -> 
     return {
         "sample_id": [f"S{i:04d}" for i in range(n)],
         "label": label.tolist(),
+        "classes": ["benign", "malignant"],
         "batch": [batches[b] for b in batch],
         "library_size": size.round().tolist(),
         "zero_fraction": (0.25 - 0.06 * np.log(size / 25e6) + rng.normal(0, 0.01, n)).tolist(),
@@ -86,6 +89,7 @@ def fabricate_evaluation(rng: np.random.Generator, strength: float, n: int) -> d
     spread = {m: 0.9 - 0.02 * i for i, m in enumerate(METRICS)} | {"auroc": auroc, "ece": 0.031}
     return {
         "n_test": n,
+        "classes": ["benign", "malignant"],
         "n_per_class": {"benign": int((label == 0).sum()), "malignant": int(label.sum())},
         "threshold": 0.47,
         "temperature": 1.4,
@@ -154,7 +158,7 @@ def fabricate(
         write(folder / "data/overview.json", overview)
         per_class = {"benign": n // 2, "malignant": n - n // 2}
         checks = {"n_samples": n, "n_genes": 900, "n_patients": n - 5, "n_batches": len(batches),
-                  "n_per_class": per_class, "warnings": []}  # fmt: skip
+                  "classes": list(per_class), "n_per_class": per_class, "warnings": []}  # fmt: skip
         write(folder / "data/cohort.checks.json", checks)
         new = {"n_samples": 60, "n_genes": 900, "warnings": [f"Batch '{HOSTILE}' is new."]}
         write(folder / "data/new_samples.checks.json", new)
@@ -184,7 +188,8 @@ def fabricate(
                 for metric, test in (("auroc", "delong"), ("log_loss", "paired_bootstrap"))
             ]  # fmt: skip
         write(folder / "data/new_samples.evaluation.json",
-              {"n_samples": 60, "n_per_class": {"benign": 30, "malignant": 30},
+              {"n_samples": 60, "classes": ["benign", "malignant"],
+               "n_per_class": {"benign": 30, "malignant": 30},
                "confidence": 0.95, "models": judged})  # fmt: skip
         for entry in (e for m in compared[dataset]["models"].values() for e in m.values()):
             values = [v["value"] for v in entry["per_split"].values()]
@@ -205,6 +210,7 @@ def fabricate_rankings(rng: np.random.Generator) -> dict[str, Any]:
                "ranks": ranks}
         for gene, ranks in compared.pop("ranks").items()
     }  # fmt: skip
+    compared["classes"] = ["benign", "malignant"]
     return compared
 
 
@@ -370,10 +376,24 @@ def test_side_files_do_not_reach_the_report(results: Path, text: str, tmp_path: 
     assert report(other) == text
 
 
+def test_without_new_samples_there_is_no_section_of_them(results: Path, tmp_path: Path) -> None:
+    known = {**CONFIG["datasets"]["tumours"], "new_expression": []}
+    config = {**CONFIG, "datasets": {"tumours": known}}
+    output = tmp_path / "report.html"
+    files = [results / "report/comparison.json", results / "report/genes.json", None, output]
+    write_report(results, config, ["tumours"], MODELS, SPLITS, *files)
+    page = Page(output.read_text(encoding="utf-8"))
+    assert sorted(page.texts["h2"]) == sorted(set(HEADINGS) - {"Predictions on the new cohort"})
+    assert "raw counts of a cohort of one's own, from counts.tsv" in html.unescape(
+        output.read_text()
+    )
+    assert "new cohort" not in output.read_text()
+
+
 def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:
     fabricate(tmp_path, datasets=("one", "two"), n=60)
     path = tmp_path / "two/data/overview.json"
-    write(path, {**json.loads(path.read_text()), "label": None, "batch": None})
+    write(path, {**json.loads(path.read_text()), "label": None, "classes": [], "batch": None})
     text = report(tmp_path, ("one", "two"))
     assert text.count("Data set one") == text.count("Data set two") == 7
 

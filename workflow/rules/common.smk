@@ -6,6 +6,7 @@ import sys
 
 try:
     from exprlab.config.experiment import parse_config, picked, tracking_uri
+    from exprlab.config.files import float32_bytes
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
@@ -25,22 +26,37 @@ except UserError as error:
 DATASETS, MODELS = CONFIG.experiment.datasets, CONFIG.experiment.models
 NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS]
 BASELINES = [name for name in MODELS if name not in NETWORKS]
-# Of these the truth is known.
+# Of these the truth is known, ...
 SIMULATED = [name for name in DATASETS if CONFIG.datasets[name].source == "simulate"]
-SPLITS = CONFIG.experiment.splits()
-RUNS = expand(
-    "results/{dataset}/{model}/{split}", dataset=DATASETS, model=MODELS, split=SPLITS
-)
-# With fewer training samples, for learning curves; these models are trained and judged, no more.
-SMALLER_SPLITS = CONFIG.experiment.smaller_splits()
-SMALLER_RUNS = expand(
-    "results/{dataset}/{model}/{split}",
-    dataset=DATASETS,
-    model=MODELS,
-    split=SMALLER_SPLITS,
-)
-CURVE_DATASETS = DATASETS if SMALLER_SPLITS else []
-CURVES = ["results/report/learning_curves.json"] if SMALLER_SPLITS else []
+# ... and these have samples to predict.
+WITH_NEW = [name for name in DATASETS if CONFIG.datasets[name].has_new_samples]
+
+
+def splits_of(dataset):
+    """Give the splits of a data set in which all training samples train."""
+    return CONFIG.experiment.splits()
+
+
+def smaller_splits_of(dataset):
+    """Give those with fewer training samples, for learning curves."""
+    return CONFIG.experiment.smaller_splits()
+
+
+def runs_of(splits, datasets):
+    """Give the folder of each run, a training of a model in a split."""
+    return [
+        f"results/{dataset}/{model}/{split}"
+        for dataset in datasets
+        for model in MODELS
+        for split in splits(dataset)
+    ]
+
+
+RUNS = runs_of(splits_of, DATASETS)
+# With fewer training samples models are trained and judged, no more.
+SMALLER_RUNS = runs_of(smaller_splits_of, DATASETS)
+CURVE_DATASETS = [name for name in DATASETS if smaller_splits_of(name)]
+CURVES = ["results/report/learning_curves.json"] if CURVE_DATASETS else []
 # What a reader sees of every run ...
 JUDGED_FILES = [
     "metrics.csv",
@@ -57,13 +73,24 @@ JUDGED_FILES = [
 # ... and of one that all training samples have trained.
 RUN_FILES = [
     *JUDGED_FILES,
-    "new_samples.tsv",
     "attribution.tsv",
     "model_card.md",
     "figures/training.png",
 ]
 # Those of them that hold times and machines; nothing scientific reads them.
 RUN_SIDE_FILES = [name for name in RUN_FILES if name in SIDE_FILES]
+NEW_SAMPLE_FILES = [
+    "new_samples.h5ad",
+    "new_samples.checks.json",
+    "new_samples.evaluation.json",
+]
+# Of every split, whatever part of its training samples trains.
+SPLIT_FILES = [
+    "{dataset}/splits/{split}.tsv",
+    "{dataset}/preprocessing/{split}/preprocessor.json",
+    "{dataset}/preprocessing/{split}/preprocessor.safetensors",
+    "{dataset}/preprocessing/{split}/features.npy",
+]
 DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
 GENE_FIGURES = ["recovery", "top_genes"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
@@ -129,9 +156,30 @@ def split_seed(wildcards):
 
 
 def oracle_predictions(wildcards):
-    """Give the oracle's predictions of a run's test samples, whatever its training part."""
+    """Give the oracle's predictions of a run's test samples, where the truth is known."""
+    # Whatever part of the training samples trains, the test samples are the same.
     split = split_name(split_seed(wildcards))
-    return f"results/{wildcards.dataset}/oracle/{split}/predictions.parquet"
+    path = f"results/{wildcards.dataset}/oracle/{split}/predictions.parquet"
+    return path if wildcards.dataset in SIMULATED else []
+
+
+def oracle_evaluation(wildcards):
+    """Give the oracle's evaluation on a run's test samples, where the truth is known."""
+    path = f"results/{wildcards.dataset}/oracle/{wildcards.split}/evaluation.json"
+    return path if wildcards.dataset in SIMULATED else []
+
+
+def oracle_of_new_samples(wildcards):
+    """Give the oracle's verdict on the new samples, where the truth is known."""
+    path = f"results/{wildcards.dataset}/data/new_samples.oracle.h5ad"
+    return path if wildcards.dataset in SIMULATED else []
+
+
+def bytes_of_values(dataset):
+    """Give the size in memory of all values of a data set, as float32, as far as it is known."""
+    if dataset.source == "simulate":
+        return dataset.n_samples * dataset.n_genes * 4
+    return float32_bytes(dataset.expression)
 
 
 def memory(base, copies=0):
@@ -139,8 +187,7 @@ def memory(base, copies=0):
 
     def mem_mb(wildcards):
         names = [wildcards.dataset] if hasattr(wildcards, "dataset") else DATASETS
-        sizes = [CONFIG.datasets[name] for name in names]
-        largest = max(size.n_samples * size.n_genes * 4 for size in sizes)
+        largest = max(bytes_of_values(CONFIG.datasets[name]) for name in names)
         return base + int(copies * largest / 2**20)
 
     return mem_mb
@@ -151,19 +198,33 @@ def run_files(*names):
     return expand("{run}/{name}", run=RUNS, name=names)
 
 
+def new_sample_files():
+    """Give what every run predicts for new samples, where there are any."""
+    return expand("{run}/new_samples.tsv", run=runs_of(splits_of, WITH_NEW))
+
+
 def smaller_run_files(*names):
     """Give these files of every run with fewer training samples."""
     return expand("{run}/{name}", run=SMALLER_RUNS, name=names)
 
 
-def oracle_files(*names):
-    """Give these files of the oracle in every split of every data set."""
-    return expand(
-        "results/{dataset}/oracle/{split}/{name}",
-        dataset=DATASETS,
-        split=SPLITS,
-        name=names,
-    )
+def split_files(pattern, datasets=DATASETS, splits=splits_of):
+    """Give a file of every split of these data sets; `pattern` follows results/."""
+    return [
+        f"results/{pattern}".format(dataset=dataset, split=split)
+        for dataset in datasets
+        for split in splits(dataset)
+    ]
+
+
+def data_files(*names, datasets=DATASETS):
+    """Give these files of the data of these data sets."""
+    return expand("results/{dataset}/data/{name}", dataset=datasets, name=names)
+
+
+def oracle_files(name):
+    """Give this file of the oracle in every split of the data sets whose truth is known."""
+    return split_files(f"{{dataset}}/oracle/{{split}}/{name}", SIMULATED)
 
 
 def run_folders(wildcards, input):

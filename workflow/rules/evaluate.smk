@@ -122,7 +122,7 @@ rule plot_run:
         network="results/{dataset}/{model}/{split}/network.json",
         params="results/{dataset}/{model}/{split}/params.json",
         evaluation="results/{dataset}/{model}/{split}/evaluation.json",
-        oracle="results/{dataset}/oracle/{split}/evaluation.json",
+        oracle=oracle_evaluation,
     output:
         [
             report(
@@ -195,9 +195,7 @@ rule compare_models:
         networks=run_files("network.json"),
         oracles=oracle_files("evaluation.json"),
         # A leak stops the workflow before there is anything to read about the models.
-        guards=expand(
-            "results/{dataset}/guard/{split}.json", dataset=DATASETS, split=SPLITS
-        ),
+        guards=split_files("{dataset}/guard/{split}.json"),
     output:
         "results/report/comparison.json",
     log:

@@ -63,12 +63,10 @@ rule test_genes:
 rule compare_genes:
     input:
         attributions=run_files("attribution.tsv"),
-        tests=expand(
-            "results/{dataset}/genes/{split}.tsv", dataset=DATASETS, split=SPLITS
-        ),
+        tests=split_files("{dataset}/genes/{split}.tsv"),
         # The only rule that judges by the truth; nothing that trains or predicts follows it.
-        truths=expand("results/{dataset}/data/cohort.truth.h5ad", dataset=SIMULATED),
-        oracles=expand("results/{dataset}/data/cohort.oracle.h5ad", dataset=SIMULATED),
+        truths=data_files("cohort.truth.h5ad", datasets=SIMULATED),
+        oracles=data_files("cohort.oracle.h5ad", datasets=SIMULATED),
     output:
         "results/report/genes.json",
     log:

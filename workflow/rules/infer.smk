@@ -29,14 +29,12 @@ rule predict_samples:
 rule evaluate_new_samples:
     input:
         counts="results/{dataset}/data/new_samples.h5ad",
-        oracle="results/{dataset}/data/new_samples.oracle.h5ad",
-        predictions=expand(
-            "results/{{dataset}}/{model}/{split}/new_samples.tsv",
-            model=MODELS,
-            split=SPLITS,
+        oracle=oracle_of_new_samples,
+        predictions=lambda wildcards: expand(
+            "{run}/new_samples.tsv", run=runs_of(splits_of, [wildcards.dataset])
         ),
-        models=expand(
-            "results/{{dataset}}/{model}/{split}/model", model=MODELS, split=SPLITS
+        models=lambda wildcards: expand(
+            "{run}/model", run=runs_of(splits_of, [wildcards.dataset])
         ),
     output:
         "results/{dataset}/data/new_samples.evaluation.json",

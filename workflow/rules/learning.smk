@@ -33,11 +33,8 @@ rule compare_sizes:
         evaluations=run_files("evaluation.json") + smaller_run_files("evaluation.json"),
         predictions=run_files("predictions.parquet")
         + smaller_run_files("predictions.parquet"),
-        splits=expand(
-            "results/{dataset}/splits/{split}.tsv",
-            dataset=DATASETS,
-            split=SPLITS + SMALLER_SPLITS,
-        ),
+        splits=split_files("{dataset}/splits/{split}.tsv")
+        + split_files("{dataset}/splits/{split}.tsv", splits=smaller_splits_of),
         oracles=oracle_files("evaluation.json"),
     output:
         "results/report/learning_curves.json",

@@ -5,16 +5,14 @@ rule write_report:
     input:
         # What it reads and no more: an edit of a card need not draw the report anew.
         run_files("metrics.csv", "record.json", "network.json", "evaluation.json"),
-        run_files("new_samples.tsv", "figures/training.png", "figures/confusion.png"),
-        expand("results/{dataset}/data/overview.json", dataset=DATASETS),
-        expand(
-            "results/{dataset}/data/{cohort}.checks.json",
-            dataset=DATASETS,
-            cohort=["cohort", "new_samples"],
+        run_files("figures/training.png", "figures/confusion.png"),
+        new_sample_files(),
+        data_files("overview.json", "cohort.checks.json"),
+        data_files(
+            "new_samples.checks.json", "new_samples.evaluation.json", datasets=WITH_NEW
         ),
-        expand("results/{dataset}/data/new_samples.evaluation.json", dataset=DATASETS),
-        expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
-        expand("results/{dataset}/guard/{split}.json", dataset=DATASETS, split=SPLITS),
+        split_files("{dataset}/splits/{split}.tsv"),
+        split_files("{dataset}/guard/{split}.json"),
         oracle_files("evaluation.json"),
         comparison="results/report/comparison.json",
         genes="results/report/genes.json",
@@ -78,8 +76,8 @@ rule fill_checklist:
         run_files(
             "params.json", "record.json", "network.json", "evaluation.json", "model"
         ),
-        expand("results/{dataset}/data/cohort.checks.json", dataset=DATASETS),
-        expand("results/{dataset}/splits/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        data_files("cohort.checks.json"),
+        split_files("{dataset}/splits/{split}.tsv"),
         comparison="results/report/comparison.json",
     output:
         report(

@@ -6,36 +6,26 @@ rule write_manifest:
     input:
         run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         run_files("weights.safetensors", "network.json", "logits.parquet"),
+        new_sample_files(),
         smaller_run_files(
             *JUDGED_FILES, "weights.safetensors", "network.json", "logits.parquet"
         ),
-        expand(
-            "results/{dataset}/data/{cohort}.{what}",
-            dataset=DATASETS,
-            cohort=["cohort", "new_samples"],
-            what=["h5ad", "truth.h5ad", "oracle.h5ad", "checks.json"],
+        data_files("cohort.h5ad", "cohort.checks.json", "overview.json"),
+        data_files("cohort.truth.h5ad", "cohort.oracle.h5ad", datasets=SIMULATED),
+        data_files(*NEW_SAMPLE_FILES, datasets=WITH_NEW),
+        data_files(
+            "new_samples.truth.h5ad", "new_samples.oracle.h5ad", datasets=SIMULATED
         ),
-        expand("results/{dataset}/data/overview.json", dataset=DATASETS),
-        expand("results/{dataset}/data/new_samples.evaluation.json", dataset=DATASETS),
-        expand(
-            "results/{dataset}/data/figures/{figure}.png",
-            dataset=DATASETS,
-            figure=DATA_FIGURES,
-        ),
-        expand(
-            "results/{dataset}/splits/{split}.tsv",
-            dataset=DATASETS,
-            split=SPLITS + SMALLER_SPLITS,
-        ),
-        expand(
-            "results/{dataset}/preprocessing/{split}/{what}",
-            dataset=DATASETS,
-            split=SPLITS + SMALLER_SPLITS,
-            what=["preprocessor.json", "preprocessor.safetensors", "features.npy"],
-        ),
-        oracle_files("evaluation.json", "predictions.parquet"),
-        expand("results/{dataset}/guard/{split}.json", dataset=DATASETS, split=SPLITS),
-        expand("results/{dataset}/genes/{split}.tsv", dataset=DATASETS, split=SPLITS),
+        data_files(*(f"figures/{figure}.png" for figure in DATA_FIGURES)),
+        [
+            split_files(pattern, splits=splits)
+            for splits in (splits_of, smaller_splits_of)
+            for pattern in SPLIT_FILES
+        ],
+        oracle_files("evaluation.json"),
+        oracle_files("predictions.parquet"),
+        split_files("{dataset}/guard/{split}.json"),
+        split_files("{dataset}/genes/{split}.tsv"),
         expand(
             "results/{dataset}/genes/figures/{figure}.png",
             dataset=DATASETS,

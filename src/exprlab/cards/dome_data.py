@@ -40,12 +40,13 @@ def splits(experiment: Experiment) -> list[str]:
 
 def _classes(run: RunFacts) -> str:
     test = run.evaluation["n_per_class"]
-    words = f"Test: {phrases.class_words(test)}."
+    names = run.evaluation["classes"]
+    words = f"Test: {phrases.class_words(test, names)}."
     every = run.checks.get("n_per_class")
     if not every:
         return words
     rest = {name: every.get(name, 0) - n for name, n in test.items()}
-    return f"{words} Training and validation together: {phrases.class_words(rest)}."
+    return f"{words} Training and validation together: {phrases.class_words(rest, names)}."
 
 
 def redundancy(experiment: Experiment) -> list[str]:

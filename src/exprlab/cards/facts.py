@@ -18,14 +18,14 @@ from exprlab.keys import (
     SPLITS,
 )
 from exprlab.report.inputs import CHECK_KEYS, read_comparison, read_object, read_table
-from exprlab.report.words import SIMULATED
+from exprlab.report.words import is_simulated
 
 PARAMS_KEYS = ("dataset", "split", "preprocess", "model", "seed")
 RECORD_KEYS = ("dataset", "model", "split", "seed", "code")
 NETWORK_KEYS = ("kind", "architecture", "classes", "n_parameters")
 EVALUATION_KEYS = (
-    "n_test", "n_per_class", "threshold", "temperature", "confidence", "settings", "metrics",
-    "confusion",
+    "n_test", "classes", "n_per_class", "threshold", "temperature", "confidence", "settings",
+    "metrics", "confusion",
 )  # fmt: skip
 MODEL_KEYS = ("model_id", "preprocessing", "classes", "versions", "weights_sha256")
 
@@ -64,7 +64,7 @@ class RunFacts:
     @property
     def simulated(self) -> bool:
         """Return whether the counts are simulated."""
-        return self.params["dataset"].get("source") == SIMULATED
+        return is_simulated(self.params["dataset"])
 
     @property
     def classes(self) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exprlab.cards.facts import RunFacts
-from exprlab.keys import TEST, TRAIN, VAL, class_order, told_apart
+from exprlab.keys import TEST, TRAIN, VAL, told_apart
 from exprlab.report.sentences import count, listing
 from exprlab.report.words import layer_words
 
@@ -90,7 +90,7 @@ def cohort_words(checks: Mapping[str, Any]) -> str:
     classes = checks.get("n_per_class") or {}
     words = [count(checks["n_samples"], "sample")]
     if classes:
-        words[0] += f" ({class_words(classes)})"
+        words[0] += f" ({class_words(classes, checks['classes'])})"
     for key, noun in (("n_patients", "patient"), ("n_batches", "batch")):
         if checks.get(key) is not None:
             words.append(count(checks[key], noun).replace("batchs", "batches"))
@@ -98,9 +98,9 @@ def cohort_words(checks: Mapping[str, Any]) -> str:
     return listing(words)
 
 
-def class_words(classes: Mapping[str, int]) -> str:
+def class_words(classes: Mapping[str, int], names: Sequence[str]) -> str:
     """Return e.g. '35 benign, 25 malignant; 41.7 % malignant'; the share is of two classes only."""
-    names, total = class_order(classes), sum(classes.values())
+    total = sum(classes.values())
     words = ", ".join(f"{classes[name]:,} {name}" for name in names)
     if not total or len(names) != 2:
         return words

@@ -18,7 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         predictions="predictions of the test samples (Parquet)",
     )
     parser.add_argument(
-        "--oracle", type=Path, metavar="FILE", help="the oracle's predictions of the same samples"
+        "--oracle",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="the oracle's predictions of the same samples",
     )
     add_params(parser)
     add_seed(parser)

@@ -17,7 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         output="metrics of each run on the new cohort (JSON)",
     )
     parser.add_argument(
-        "--oracle", type=Path, metavar="FILE", help="posterior of every new sample (.h5ad)"
+        "--oracle",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="posterior of every new sample (.h5ad)",
     )
     add_params(parser)
 

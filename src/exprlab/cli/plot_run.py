@@ -10,7 +10,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
     parser.add_argument(
-        "--oracle", type=Path, metavar="FILE", help="the oracle's evaluation.json, to draw beside"
+        "--oracle",
+        type=Path,
+        nargs="?",
+        metavar="FILE",
+        help="the oracle's evaluation.json, to draw beside",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the figures")
 

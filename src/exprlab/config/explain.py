@@ -9,11 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from exprlab.config import steps
-from exprlab.config.files import Columns, FilesDataset
+from exprlab.config.files import SOURCES, Columns
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.errors import did_you_mean
 
-SOURCES = {"simulate": steps.SimulatedDataset, "files": FilesDataset}
 # By these pydantic marks a place although they are no keys of the config.
 _TAGS = frozenset({*steps.MODEL_KINDS, *SOURCES, "[key]"})
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from exprlab.config.section import Section, setting
+from exprlab.config.steps import SimulatedDataset
 from exprlab.keys import COUNTS, VALUES
+
+# Endings of files that are not compressed.
+TEXT = frozenset({".tsv", ".csv", ".txt", ".sf", ".tab"})
 
 
 def _listed(value: Any) -> Any:
@@ -16,6 +22,22 @@ def _listed(value: Any) -> Any:
 
 # One path, or several.
 Paths = Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_listed)]
+
+
+def files_in(path: str | Path) -> list[Path]:
+    """Return the file at a path, or all files in the folder there and below, in order."""
+    path = Path(path)
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+
+
+def float32_bytes(paths: Iterable[str]) -> int:
+    """Estimate the memory of the values of some files as float32, from the files' sizes.
+
+    Text takes about four bytes a value; gzip and the like halve that at the least, and leave about
+    one.
+    """
+    files = [file for path in paths for file in files_in(path) if file.exists()]
+    return sum(file.stat().st_size * (1 if file.suffix in TEXT else 4) for file in files)
 
 
 class Columns(Section):
@@ -85,3 +107,7 @@ class FilesDataset(Section):
         if self.new_samples and not self.new_expression:
             raise ValueError("new_samples: needs new_expression, the values of these samples")
         return self
+
+
+# Where a cohort comes from.
+SOURCES: dict[str, type[Section]] = {"simulate": SimulatedDataset, "files": FilesDataset}

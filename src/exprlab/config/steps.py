@@ -33,6 +33,11 @@ class SimulatedDataset(Section):
         return SimulatorConfig(**{**SCENARIOS[self.scenario].simulator, **self.simulator})
 
     @property
+    def has_new_samples(self) -> bool:
+        """Return whether there are samples to predict: a simulated cohort always has some."""
+        return True
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Return the names of the classes, in the order of their labels."""
         return class_names(self.simulator_config().n_classes)

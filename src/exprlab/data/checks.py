@@ -127,6 +127,7 @@ def _summary(counts: CountsFile, classes: Sequence[str], warnings: list[str]) ->
         "warnings": warnings,
     }
     if LABEL in samples:
+        summary["classes"] = list(classes)
         summary["n_per_class"] = {name: int((samples[LABEL] == name).sum()) for name in classes}
     for column, key in ((PATIENT, "n_patients"), (BATCH, "n_batches")):
         if column in samples:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from exprlab.data.formats import CountsFile
+from exprlab.data.training_table import classes_of
 from exprlab.keys import BATCH, LABEL, SAMPLE_ID
 
 # Components of this many most variable genes; a picture needs no more.
@@ -41,6 +42,7 @@ def describe_counts(counts: CountsFile) -> dict[str, Any]:
     return {
         SAMPLE_ID: [str(name) for name in samples.index],
         LABEL: [str(value) for value in samples[LABEL]] if LABEL in samples else None,
+        "classes": list(classes_of(samples[LABEL])) if LABEL in samples else [],
         BATCH: [str(value) for value in samples[BATCH]] if BATCH in samples else None,
         "library_size": np.concatenate(sizes).tolist(),
         "zero_fraction": np.concatenate(zeros).round(6).tolist(),

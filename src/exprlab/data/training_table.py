@@ -67,12 +67,19 @@ def read_patients(counts_path: Path) -> np.ndarray:
     return samples.get(PATIENT, samples.index).to_numpy(dtype=str)
 
 
+def classes_of(labels: pd.Series) -> tuple[str, ...]:
+    """Return the classes of labels in their order: the column's own, else benign first."""
+    if isinstance(labels.dtype, pd.CategoricalDtype):
+        return tuple(str(name) for name in labels.cat.categories)
+    return class_order(labels.dropna().astype(str))
+
+
 def read_training_table(counts_path: Path, split_path: Path) -> TrainingTable:
     """Read labels and split of all samples of a counts file."""
     with open_counts(counts_path) as counts:
         samples = counts.samples
     split = read_split(split_path, samples)
-    names = samples[LABEL].astype(str)
-    classes = class_order(names)
-    labels = np.array([classes.index(name) for name in names], dtype=np.int8)
+    classes = classes_of(samples[LABEL])
+    place = {name: i for i, name in enumerate(classes)}
+    labels = samples[LABEL].astype(str).map(place).to_numpy(dtype=np.int8)
     return TrainingTable(samples.index, labels, split.to_numpy(dtype=str), classes)

@@ -83,6 +83,7 @@ def evaluate(
         truth = {"truth": {name: interval._asdict() for name, interval in distances.items()}}
     return {
         "n_test": int(label.size),
+        "classes": list(classes),
         "n_per_class": {name: int(np.sum(label == value)) for value, name in enumerate(classes)},
         "threshold": None if threshold is None else float(threshold),
         "temperature": float(temperature),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exprlab.keys import class_order, told_apart
+from exprlab.keys import told_apart
 
 Evaluation = Mapping[str, Any]
 # The cells of a table of two classes, row by row.
@@ -18,7 +18,7 @@ CELLS = ("tn", "fp", "fn", "tp")
 
 def classes_of(evaluation: Evaluation) -> tuple[str, ...]:
     """Return the classes of an evaluation.json, in the order of their labels."""
-    return class_order(evaluation["n_per_class"])
+    return tuple(evaluation["classes"])
 
 
 def lay_out(values: Sequence[Any], classes: Sequence[str]) -> Any:

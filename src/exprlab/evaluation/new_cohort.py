@@ -48,9 +48,9 @@ def judge_new_cohort(
     Returns
     -------
     dict
-        ``n_samples``, ``n_per_class``, ``confidence``, and in ``models`` model -> split ->
-        ``n_predicted`` and ``metrics`` (metric -> value, low, high). ``models`` is empty where a
-        class has no sample. Samples without a label or a prediction are left out.
+        ``n_samples``, ``classes``, ``n_per_class``, ``confidence``, and in ``models`` model ->
+        split -> ``n_predicted`` and ``metrics`` (metric -> value, low, high). ``models`` is empty
+        where a class has no sample. Samples without a label or a prediction are left out.
     """
     known = label[label.isin(classes)]
     columns = keys.output_columns(keys.CALIBRATED, classes)
@@ -73,6 +73,7 @@ def judge_new_cohort(
             models.setdefault(model, {})[split] = found
     return {
         "n_samples": len(label),
+        "classes": list(classes),
         "n_per_class": n_per_class,
         "confidence": settings.confidence,
         "models": models,

@@ -12,11 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from exprlab.keys import BATCH, LABEL, class_order
+from exprlab.keys import BATCH, LABEL
 from exprlab.plotting import style
 
 Overview = Mapping[str, Any]
 MOST_BATCHES_IN_LEGEND = 12
+NO_LABEL = "no label"
 
 
 def draw_overview(overview: Overview) -> dict[str, Figure]:
@@ -28,9 +29,9 @@ def draw_overview(overview: Overview) -> dict[str, Figure]:
     }
 
 
-def ordered_labels(labels: Sequence[Any]) -> list[str]:
-    """Return the classes that occur, in the order of their labels."""
-    return list(class_order(map(str, labels)))
+def labels_of(overview: Overview) -> list[str]:
+    """Return the classes, in their order; a cohort without them is one group."""
+    return list(overview["classes"]) or [NO_LABEL]
 
 
 def groups_of(overview: Overview) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +39,7 @@ def groups_of(overview: Overview) -> tuple[np.ndarray, np.ndarray]:
     n = len(overview["library_size"])
     label, batch = (
         [name] * n if overview.get(key) is None else overview[key]
-        for key, name in ((LABEL, "no label"), (BATCH, "all samples"))
+        for key, name in ((LABEL, NO_LABEL), (BATCH, "all samples"))
     )
     return np.asarray(label, dtype=str), np.asarray(batch, dtype=str)
 
@@ -73,7 +74,7 @@ def _boxes(overview: Overview, column: str) -> tuple[Figure, Axes]:
     """Draw one box per class and batch, classes side by side."""
     values = np.asarray(overview[column], float)
     label, batch = groups_of(overview)
-    labels, batches = ordered_labels(label), sorted(set(batch))
+    labels, batches = labels_of(overview), sorted(set(batch))
     long = len(batches) > 8 or max(map(len, batches)) * len(batches) > 48
     width = min(9.5, 4.6 + 0.45 * max(0, len(batches) - 4))
     result = style.figure(width, 4.8 if long else 3.8)
@@ -115,11 +116,11 @@ def _class_patch(name: str, labels: Sequence[str], count: int) -> Patch:
 def pca_figure(overview: Overview) -> Figure:
     """Draw the samples on their first two principal components, before and after normalisation."""
     label, batch = groups_of(overview)
-    labels, batches = ordered_labels(label), sorted(set(batch))
+    labels, batches = labels_of(overview), sorted(set(batch))
     result = style.figure(9.2, 5.0)
     titles = {"raw_pca": "Before normalisation", "log_pca": "After normalisation (log1p)"}
     for axes, (key, title) in zip(result.subplots(1, 2), titles.items(), strict=True):
-        _draw_components(axes, overview[key], label, batch)
+        _draw_components(axes, overview[key], label, batch, labels)
         axes.set_title(title)
     handles = [_class_handle(name, labels) for name in labels]
     if len(batches) > 1:
@@ -131,10 +132,14 @@ def pca_figure(overview: Overview) -> Figure:
 
 
 def _draw_components(
-    axes: Axes, pca: Mapping[str, Any], label: np.ndarray, batch: np.ndarray
+    axes: Axes,
+    pca: Mapping[str, Any],
+    label: np.ndarray,
+    batch: np.ndarray,
+    labels: Sequence[str],
 ) -> None:
     x, y = np.asarray(pca["x"], float), np.asarray(pca["y"], float)
-    labels, batches = ordered_labels(label), sorted(set(batch))
+    batches = sorted(set(batch))
     size = 16 if len(x) <= 600 else 9
     # Small groups last, so that the many do not cover the few.
     groups = [(b, name) for b in batches for name in labels]

@@ -10,7 +10,7 @@ import numpy as np
 
 from exprlab.evaluation.layout import table_of
 from exprlab.keys import PREDICTION, SAMPLE_ID, TRAIN_LOSS, VAL_LOSS
-from exprlab.plotting.data_figures import groups_of, ordered_labels
+from exprlab.plotting.data_figures import groups_of, labels_of
 from exprlab.plotting.training_figures import curve
 from exprlab.report.inputs import RunInputs
 from exprlab.report.sentences import count, listing, number
@@ -33,7 +33,7 @@ def library_sizes(overview: Mapping[str, Any]) -> str:
     """Say how deep the classes were sequenced and whether they differ."""
     label, _ = groups_of(overview)
     size = np.asarray(overview["library_size"], float)
-    medians = {name: float(np.median(size[label == name])) for name in ordered_labels(label)}
+    medians = {name: float(np.median(size[label == name])) for name in labels_of(overview)}
     words = listing([f"{value / 1e6:.3g} million reads ({n})" for n, value in medians.items()])
     text = f"Median sequencing depth: {words}. "
     if len(medians) < 2 or min(medians.values()) <= 0:
@@ -133,8 +133,8 @@ def precision_recall(runs: Runs) -> str:
     """Say how to read the precision-recall curves and how the models rank."""
     classes = _classes(runs)
     what = (
-        "How many calls of malignancy are right (precision) if a given fraction of the malignant "
-        "samples is to be found (recall)."
+        f"How many calls of {classes[1]} are right (precision) if a given fraction of the "
+        f"{classes[1]} samples is to be found (recall)."
         if len(classes) == 2
         else "How many calls of a class are right (precision) if a given fraction of its samples "
         "is to be found (recall)."
@@ -164,7 +164,7 @@ def calibration(runs: Runs) -> str:
         words.append(f"{number(before)} → {number(after)} ({model})")
     classes = _classes(runs)
     meaning = (
-        "is malignant; below it the model is too sure of malignancy"
+        f"is {classes[1]}; below it the model is too sure of it"
         if len(classes) == 2
         else "is of the class that was predicted; below it the model is too sure of itself"
     )

@@ -34,10 +34,10 @@ OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_
 # Classes, patients and batches are counted only if the sample table has such a column.
 CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = (
-    "n_test", "n_per_class", "threshold", "confidence", "metrics", "confusion", "curves",
+    "n_test", "classes", "n_per_class", "threshold", "confidence", "metrics", "confusion", "curves",
 )  # fmt: skip
 GUARD_KEYS = ("n_permutations", "confidence", "mean", "low", "high")
-NEW_EVALUATION_KEYS = ("n_samples", "n_per_class", "confidence", "models")
+NEW_EVALUATION_KEYS = ("n_samples", "classes", "n_per_class", "confidence", "models")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class RunInputs:
     network: dict[str, Any]
     evaluation: dict[str, Any]
     record: dict[str, Any]
-    new_samples: Table
+    new_samples: Table | None
     training_png: bytes
     confusion_png: bytes
 
@@ -66,6 +66,7 @@ class RunInputs:
 
         Of two classes that of the positive one, of more that of the most probable one.
         """
+        assert self.new_samples is not None
         columns = [self.new_samples[name] for name in output_columns(CALIBRATED, self.classes)]
         return [max(row) for row in zip(*columns, strict=True)]
 
@@ -74,13 +75,14 @@ class RunInputs:
 class DatasetInputs:
     """What the report needs of one data set; runs by model, then by split, in the given order.
 
-    `oracle` is its evaluation by split; empty where the truth is not known.
+    `new_checks` and `new_evaluation` are None where there are no new samples. `oracle` is its
+    evaluation by split; empty where the truth is not known.
     """
 
     name: str
     checks: dict[str, Any]
-    new_checks: dict[str, Any]
-    new_evaluation: dict[str, Any]
+    new_checks: dict[str, Any] | None
+    new_evaluation: dict[str, Any] | None
     overview: dict[str, Any]
     split_tables: dict[str, Table]
     guards: dict[str, dict[str, Any]]
@@ -169,9 +171,23 @@ def read_png(path: Path) -> bytes:
 
 
 def read_dataset(
-    results: Path, name: str, models: Sequence[str], splits: Sequence[str]
+    results: Path,
+    name: str,
+    models: Sequence[str],
+    splits: Sequence[str],
+    simulated: bool,
+    has_new_samples: bool,
 ) -> DatasetInputs:
     """Read the files of a data set and of all its runs.
+
+    Parameters
+    ----------
+    results, name, models, splits
+        Where they are.
+    simulated
+        Whether its truth is known.
+    has_new_samples
+        Whether there are samples that the models predict.
 
     Raises
     ------
@@ -180,7 +196,7 @@ def read_dataset(
     """
     folder = results / name
     overview_path = folder / "data" / "overview.json"
-    overview = read_object(overview_path, OVERVIEW_KEYS)
+    overview = read_object(overview_path, (*OVERVIEW_KEYS, "classes"))
     with reading(overview_path):
         columns = [key for key in OVERVIEW_KEYS[:5] if overview[key] is not None]
         lengths = {key: len(overview[key]) for key in columns}
@@ -188,29 +204,37 @@ def read_dataset(
                     for axis in "xy"}  # fmt: skip
         if len(set(lengths.values())) != 1 or not lengths[SAMPLE_ID]:
             raise ValueError(f"lists of different lengths or empty: {lengths}")
+    new_checks = new_evaluation = None
+    if has_new_samples:
+        new_checks = read_object(folder / "data" / "new_samples.checks.json", CHECK_KEYS)
+        new_evaluation = read_object(
+            folder / "data" / "new_samples.evaluation.json", NEW_EVALUATION_KEYS
+        )
     return DatasetInputs(
         name=name,
         checks=read_object(folder / "data" / "cohort.checks.json", CHECK_KEYS),
-        new_checks=read_object(folder / "data" / "new_samples.checks.json", CHECK_KEYS),
-        new_evaluation=read_object(
-            folder / "data" / "new_samples.evaluation.json", NEW_EVALUATION_KEYS
-        ),
+        new_checks=new_checks,
+        new_evaluation=new_evaluation,
         overview=overview,
         split_tables={
             s: read_table(folder / "splits" / f"{s}.tsv", (SAMPLE_ID, SPLIT)) for s in splits
         },
         guards={s: read_object(folder / "guard" / f"{s}.json", GUARD_KEYS) for s in splits},
-        runs={m: {s: _read_run(folder / m / s, m, s) for s in splits} for m in models},
+        runs={
+            m: {s: _read_run(folder / m / s, m, s, has_new_samples) for s in splits} for m in models
+        },
         oracle={
-            s: read_object(path, EVALUATION_KEYS)
-            for s in splits
-            if (path := folder / ORACLE / s / "evaluation.json").exists()
+            s: read_object(folder / ORACLE / s / "evaluation.json", EVALUATION_KEYS)
+            for s in (splits if simulated else ())
         },
     )
 
 
-def _read_run(folder: Path, model: str, split: str) -> RunInputs:
+def _read_run(folder: Path, model: str, split: str, has_new_samples: bool) -> RunInputs:
     evaluation = read_object(folder / "evaluation.json", EVALUATION_KEYS)
+    new_samples = None
+    if has_new_samples:
+        new_samples = _read_new_samples(folder / "new_samples.tsv", classes_of(evaluation))
     return RunInputs(
         model=model,
         split=split,
@@ -219,7 +243,7 @@ def _read_run(folder: Path, model: str, split: str) -> RunInputs:
         network=read_object(folder / NETWORK_FILE),
         evaluation=evaluation,
         record=read_object(folder / RECORD_FILE),
-        new_samples=_read_new_samples(folder / "new_samples.tsv", classes_of(evaluation)),
+        new_samples=new_samples,
         training_png=read_png(folder / "figures" / "training.png"),
         confusion_png=read_png(folder / "figures" / "confusion.png"),
     )

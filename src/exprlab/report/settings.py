@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from exprlab.config.files import SOURCES, Columns
 from exprlab.config.section import Section
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.config.steps import (
@@ -17,7 +18,6 @@ from exprlab.config.steps import (
     ExperimentConfig,
     GuardConfig,
     PreprocessConfig,
-    SimulatedDataset,
     SplitConfig,
     TrainerConfig,
 )
@@ -32,6 +32,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "attribution": AttributionConfig,
     "guard": GuardConfig,
 }
+_INNER: dict[str, type[Section]] = {"simulator": SimulatorConfig, "columns": Columns}
 _MODELS: dict[str, type[Section]] = MODEL_KINDS
 
 
@@ -42,9 +43,10 @@ def settings_rows(
     rows = _rows("experiment", config.get("experiment", {}), ExperimentConfig)
     for name in datasets:
         values = dict(config.get("datasets", {}).get(name, {}))
-        simulator = values.pop("simulator", {})
-        rows += _rows(f"datasets.{name}", values, SimulatedDataset)
-        rows += _rows(f"datasets.{name}.simulator", simulator, SimulatorConfig)
+        inner = {key: values.pop(key) for key in _INNER if key in values}
+        rows += _rows(f"datasets.{name}", values, SOURCES.get(values.get("source", "")))
+        for key, section in inner.items():
+            rows += _rows(f"datasets.{name}.{key}", section, _INNER[key])
     for section in ("split", "preprocess"):
         rows += _rows(section, config.get(section, {}), _SECTIONS[section])
     for name in models:

@@ -117,17 +117,17 @@ def pair_rows(pairs: Sequence[Mapping[str, Any]], models: Sequence[str]) -> list
     ]
 
 
-def data_rows(data: DatasetInputs) -> list[tuple[str, str, str]]:
-    """Return what the checks counted: name, cohort, new cohort."""
-    both = (data.checks, data.new_checks)
-    rows = [("samples", *(_amount(c["n_samples"]) for c in both))]
-    rows.append(("genes", *(_amount(c["n_genes"]) for c in both)))
+def data_rows(data: DatasetInputs) -> list[tuple[str, ...]]:
+    """Return what the checks counted: name, then the cohort's number, then the new cohort's."""
+    checks = [c for c in (data.checks, data.new_checks) if c is not None]
+    rows = [("samples", *(_amount(c["n_samples"]) for c in checks))]
+    rows.append(("genes", *(_amount(c["n_genes"]) for c in checks)))
     rows.extend(
-        (f"{name} samples", *(_amount((c.get("n_per_class") or {}).get(name)) for c in both))
+        (f"{name} samples", *(_amount((c.get("n_per_class") or {}).get(name)) for c in checks))
         for name in data.classes
     )
     for key in ("n_patients", "n_batches"):
-        rows.append((key.removeprefix("n_"), *(_amount(c.get(key)) for c in both)))
+        rows.append((key.removeprefix("n_"), *(_amount(c.get(key)) for c in checks)))
     return rows
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from exprlab.report.sentences import count, listing
 
 Config = Mapping[str, Any]
 SIMULATED = "simulate"
+_KINDS = {
+    "counts": "raw counts",
+    "tpm": "TPM (transcripts per million)",
+    "log2": "logarithms to base 2",
+    "intensity": "intensities",
+}
 
 
 def in_words(
@@ -48,12 +55,24 @@ def in_words(
 
 def source_words(values: Config) -> str:
     """Return where a data set comes from, and what that means for the results."""
-    if values.get("source") == SIMULATED:
+    if is_simulated(values):
         return (
             f"simulated counts (scenario {values.get('scenario')}), so these results say "
             "how well the methods work on such data, not anything about real patients"
         )
-    return f"counts from {values.get('source', 'an unknown source')}"
+    files = [PurePath(path).name for path in values.get("expression", [])]
+    kind = _KINDS.get(values.get("values", ""), "values")
+    return f"{kind} of a cohort of one's own, from {listing(files)}"
+
+
+def is_simulated(values: Config) -> bool:
+    """Return whether a data set is simulated, so that its truth is known."""
+    return values.get("source") == SIMULATED
+
+
+def has_new_samples(values: Config) -> bool:
+    """Return whether a data set has samples that the models predict."""
+    return is_simulated(values) or bool(values.get("new_expression"))
 
 
 def model_words(values: Config) -> str:

@@ -75,7 +75,18 @@ def write_report(
     compared = read_comparison(Path(comparison), datasets, models)
     ranked = genes.read_genes(Path(rankings), datasets)
     learnt = learning.read_curves(curves, datasets) if curves else {}
-    inputs = [read_dataset(Path(results), name, models, splits) for name in datasets]
+    sources = config.get("datasets", {})
+    inputs = [
+        read_dataset(
+            Path(results),
+            name,
+            models,
+            splits,
+            simulated=words.is_simulated(sources[name]),
+            has_new_samples=words.has_new_samples(sources[name]),
+        )
+        for name in datasets
+    ]
     level = float(config.get("evaluation", {}).get("confidence", 0.95))
     shown = []
     for data in inputs:
@@ -89,8 +100,8 @@ def write_report(
             figures = genes.gene_figures(data.name, ranked[data.name])
             gene_part["gene_figures"] = [picture(*figure) for figure in figures]
         learning_part = _learning_part(data.name, curves, learnt, level)
-        parts = (_data_part(Path(results), data), _run_part(data), compared_part, learning_part,
-                 gene_part)  # fmt: skip
+        parts = (_data_part(Path(results), data), _run_part(data), _new_cohort_part(data),
+                 compared_part, learning_part, gene_part)  # fmt: skip
         shown.append({key: value for part in parts for key, value in part.items()})
     page = render(
         "report.html",
@@ -99,6 +110,7 @@ def write_report(
         settings=settings.settings_rows(config, datasets, models),
         config_text=settings.config_text(config),
         datasets=shown,
+        new_cohort=any("new_rows" in data for data in shown),
         curves=bool(curves),
         models=models,
         splits=splits,
@@ -107,7 +119,7 @@ def write_report(
         code=tables.code_rows(inputs),
         environment_page=ENVIRONMENT_PAGE,
         example_run=f"{datasets[0]}/{models[0]}/{splits[0]}",
-        glossary=glossary([len(data.classes) for data in inputs]),
+        glossary=glossary([data.classes for data in inputs]),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -155,7 +167,8 @@ def _data_part(results: Path, data: DatasetInputs) -> dict[str, Any]:
         "counts": tables.data_rows(data),
         "batches": tables.batch_rows(data.overview),
         "warnings": [("cohort", w) for w in data.checks["warnings"]]
-        + [("new cohort", w) for w in data.new_checks["warnings"]],
+        + [("new cohort", w) for w in (data.new_checks or {"warnings": []})["warnings"]],
+        "cohorts": ["cohort", *(["new cohort"] if data.new_checks else [])],
         "split_sizes": tables.split_sizes(data),
         "overview": overview,
         "components": components,
@@ -169,11 +182,7 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
     for run in every:
         with reading(run.folder / "evaluation.json"):
             _check_evaluation(run)
-    new_tables = {
-        m: {s: run.new_probability for s, run in runs.items()} for m, runs in data.runs.items()
-    }
     first = next(iter(next(iter(data.runs.values())).values()))
-    header, rows = tables.first_rows(first)
     names = sentences.listing(list(data.runs))
     with reading(first.folder / "evaluation.json"):
         curves = [
@@ -197,6 +206,20 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
         "training": _by_split(every, "training"),
         "curves": curves,
         "confusion": _by_split(every, "confusion"),
+    }
+
+
+def _new_cohort_part(data: DatasetInputs) -> dict[str, Any]:
+    """Return what the models predict for the new samples, nothing where there are none."""
+    if data.new_evaluation is None:
+        return {}
+    probabilities = {
+        m: {s: run.new_probability for s, run in runs.items()} for m, runs in data.runs.items()
+    }
+    first = next(iter(next(iter(data.runs.values())).values()))
+    header, rows = tables.first_rows(first)
+    names = sentences.listing(list(data.runs))
+    return {
         "new_rows": tables.new_cohort_rows(data),
         "new_heads": [metric_title(metric) for metric in tables.NEW_METRICS],
         "new_metrics": tables.new_metric_rows(data),
@@ -205,7 +228,7 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
         "new_first": rows,
         "new_example": f"{first.model}, {first.split}",
         "new_figure": picture(
-            comparison_figures.new_cohort_figure(new_tables, data.classes),
+            comparison_figures.new_cohort_figure(probabilities, data.classes),
             f"Histograms of the probabilities that {names} predict for new samples",
             captions.new_cohort(data.runs) + " Filled: the first split; lines: the others.",
         ),
