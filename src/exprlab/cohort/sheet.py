@@ -208,7 +208,12 @@ def _known(cells: pd.Series) -> pd.Series:
 
 
 def _numbers(cells: pd.Series) -> pd.Series:
-    """Return a column as numbers if all of it that is known is numbers, else as text."""
+    """Return a column as numbers if all of it that is known is numbers, else as text.
+
+    What begins with a zero, such as 07, is a code.
+    """
+    if cells.str.match(r"0\d", na=False).any():
+        return cells
     try:
         return pd.to_numeric(cells)
     except (ValueError, TypeError):

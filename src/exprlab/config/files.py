@@ -87,6 +87,10 @@ class FilesDataset(Section):
         """Return whether there are samples to predict."""
         return bool(self.new_expression)
 
+    def paths(self) -> list[str]:
+        """Return the files and folders that a cohort is read from."""
+        return [*self.expression, *self.samples, *filter(None, [self.transcripts])]
+
     def of_cohort(self, cohort: str) -> FilesDataset:
         """Return the settings that decide a cohort: 'cohort' (to train on) or 'new_samples'."""
         if cohort == "cohort":
