@@ -58,7 +58,7 @@ def missing_value(lab: Lab) -> None:
     lab.set(5, 3, "")
 
 
-@damage("expression.tsv: row 7, column 5", "abc", "number")
+@damage("expression.tsv: row 7", "column 5", "abc", "number")
 def text_value(lab: Lab) -> None:
     lab.set(5, 3, "abc")
 
@@ -73,12 +73,12 @@ def too_large(lab: Lab) -> None:
     lab.set(5, 3, 8_000_000_000)
 
 
-@damage("expression.tsv: row 7, column 5", "1,234", "number")
+@damage("expression.tsv: row 7", "column 5", "1,234", "no comma")
 def thousands_separator(lab: Lab) -> None:
     lab.set(5, 3, "1,234")
 
 
-@damage("expression.tsv", "row", ",", "decimal")
+@damage("expression.tsv: row 2", "column 2", "5,087", "decimal comma")
 def decimal_commas(lab: Lab) -> None:
     text = np.log2(lab.counts + 1).map(lambda x: f"{x:.3f}".replace(".", ","))
     lab.counts = text
@@ -323,7 +323,9 @@ def sample_without_values(lab: Lab) -> None:
     lab.counts = lab.counts.drop(columns="lab-003")
 
 
-@damage("lab-003", "expression.tsv", "samples.tsv")
+@damage(
+    "expression.tsv: column 5", "lab-003", "not in the sample table", "samples.tsv", warning=True
+)
 def sample_without_a_row(lab: Lab) -> None:
     lab.sheet = lab.sheet.drop(index=3)
 
@@ -507,7 +509,7 @@ def wrong_orientation(lab: Lab) -> None:
     lab.options = ["--genes-in", "columns"]
 
 
-@damage("expression.tsv")
+@damage("expression.tsv: is a web page", "not a table")
 def page_of_a_portal(lab: Lab) -> None:
     page = "<!DOCTYPE html>\n<html><body>Please log in</body></html>\n"
     lab.after = lambda folder: (folder / "expression.tsv").write_text(page)

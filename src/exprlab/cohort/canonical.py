@@ -55,9 +55,8 @@ def check_counts(
         Where the file is damaged. What is wrong with its content is reported.
     """
     places = Places(counts.path, counts.samples.index, counts.genes.index)
-    sheet = SheetPlaces(
-        counts.path, {}, lambda i: f"row {i + 1} (sample '{counts.samples.index[i]}')"
-    )
+    rows = [(counts.path, i + 1) for i in range(len(counts.samples))]
+    sheet = SheetPlaces(counts.path, {}, rows, counts.samples.index)
     classes = tuple(classes) or class_names(counts.samples)
     not_a_number = Odd()
     measured = measure(_blocks(counts, not_a_number), counts.shape[1])

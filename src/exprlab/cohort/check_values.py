@@ -41,7 +41,9 @@ _OF_LOGS = {
 _ODD = {COUNTS: _OF_COUNTS, "tpm": _OF_TPM, "log2": _OF_LOGS, "intensity": {}}
 
 
-def check_values(places: Places, measured: Measures, kind: str, problems: Problems) -> None:
+def check_values(
+    places: Places, measured: Measures, kind: str, problems: Problems, whole: bool = True
+) -> None:
     """Check a file's values against what they are declared to be.
 
     Parameters
@@ -54,6 +56,8 @@ def check_values(places: Places, measured: Measures, kind: str, problems: Proble
         What they are declared to be, one of `keys.VALUES`.
     problems
         Where to report.
+    whole
+        Whether all values could be read, so that one that is missing is missing in the file.
     """
     right_kind = check_kind(places, measured, kind, problems)
     wrong = _NEVER | (_ODD[kind] if right_kind else {})
@@ -65,8 +69,9 @@ def check_values(places: Places, measured: Measures, kind: str, problems: Proble
         check_plausible(places, measured, kind, problems)
         if kind == "intensity":
             _check_positive(places, measured, problems)
-    _check_missing(places, measured, problems)
-    _check_empty_samples(places, measured, kind, problems)
+    if whole:
+        _check_missing(places, measured, problems)
+        _check_empty_samples(places, measured, kind, problems)
     if kind == COUNTS and right_kind:
         _check_shallow(places, measured, problems)
     _check_constant_genes(places, measured, kind, problems)

@@ -51,34 +51,38 @@ class Needs:
     smallest_class: int = SMALLEST_CLASS
 
 
-def check_matrix(places: Places, measured: Measures, kind: str, problems: Problems) -> list[str]:
-    """Check one file's ids and values; return what is worth knowing and no problem."""
+def check_matrix(
+    places: Places, measured: Measures, kind: str, problems: Problems, whole: bool = True
+) -> list[str]:
+    """Check one file's ids and values; return what is worth knowing and no problem.
+
+    Of a file that is not `whole` some values could not be read and were reported; these are not
+    reported again as missing.
+    """
     ids = [str(name) for name in places.sample_ids]
     check_ids(ids, "sample", places.path, places.sample, problems)
     notes = check_gene_ids(places, problems)
-    check_values(places, measured, kind, problems)
+    check_values(places, measured, kind, problems, whole)
     if kind == COUNTS:
         check_sum_row(places, measured, problems)
     return notes
 
 
-def check_table(table: ExpressionTable, kind: str, problems: Problems) -> list[str]:
-    """Check one table that was read; return what is worth knowing and no problem."""
+def check_table(
+    table: ExpressionTable, kind: str, problems: Problems, whole: bool = True
+) -> list[str]:
+    """Check one table that was read, as `check_matrix` does."""
     measured = measure(blocks_of(table.values), table.values.shape[1])
-    return check_matrix(Places.of(table), measured, kind, problems)
+    return check_matrix(Places.of(table), measured, kind, problems, whole)
 
 
-def check_cohort(
-    cohort: Cohort, sheet: SheetPlaces, needs: Needs, problems: Problems
-) -> dict[str, Any]:
-    """Check a cohort whose tables have been checked one by one, and summarise it.
+def check_cohort(cohort: Cohort, needs: Needs, problems: Problems) -> dict[str, Any]:
+    """Check values and samples of a cohort against each other, and summarise it.
 
     Parameters
     ----------
     cohort
-        Tables and sample table, joined.
-    sheet
-        Where the samples stand in the sample table.
+        Tables and sample table, joined; each has been checked by itself.
     needs
         What is needed of it.
     problems
@@ -89,15 +93,19 @@ def check_cohort(
     dict
         Sizes and classes, ready for JSON.
     """
-    places = JoinedPlaces(cohort)
+    places, sheet = JoinedPlaces(cohort), sheet_places(cohort)
     measured = measure(blocks_of(cohort.values), len(cohort.genes))
     classes = class_names(cohort.samples)
-    check_samples(cohort.samples, classes, sheet, needs, problems)
     check_gene_columns(cohort.samples, places, problems)
     check_together(cohort.samples, measured, classes, places, sheet, needs, problems)
     if needs.labels and len(classes) > 1:
         check_label_genes(cohort.values, cohort.samples, classes, places, problems)
     return summary(cohort.samples, len(cohort.genes), classes)
+
+
+def sheet_places(cohort: Cohort) -> SheetPlaces:
+    """Return where the samples of a cohort stand in its sample table."""
+    return SheetPlaces(cohort.places[0][0], cohort.columns, cohort.places, cohort.samples.index)
 
 
 def class_names(samples: pd.DataFrame) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,24 +27,28 @@ class SheetPlaces:
     Attributes
     ----------
     path
-        The file.
+        The file, the first one of several.
     names
         Column here (label, batch, ...) -> what the user's file calls it.
-    place
-        Says where the sample of a number stands.
+    rows
+        File and row of each sample.
+    ids
+        The samples.
     """
 
     path: Path
     names: Mapping[str, str]
-    place: Callable[[int], str]
+    rows: Sequence[tuple[Path, int]]
+    ids: pd.Index
 
     def column(self, column: str) -> str:
         """Say which column."""
         return f"column '{self.names.get(column, column)}'"
 
-    def cell(self, sample: int, column: str) -> str:
-        """Say which cell."""
-        return f"{self.place(sample)}, {self.column(column)}"
+    def cell(self, sample: int, column: str) -> tuple[Path, str]:
+        """Return the file, and say which cell."""
+        path, row = self.rows[sample]
+        return path, f"row {row} (sample '{self.ids[sample]}'), {self.column(column)}"
 
     def report(
         self, found: Sequence[int], column: str, what: str, remedy: str, problems: Problems
@@ -53,7 +57,7 @@ class SheetPlaces:
         for number, i in enumerate(found[:SHOWN], start=1):
             more = f" ({len(found) - SHOWN} more such samples)"
             more = more if number == SHOWN < len(found) else ""
-            problems.error(self.path, self.cell(int(i), column), f"{what}{more}", remedy)
+            problems.error(*self.cell(int(i), column), f"{what}{more}", remedy)
 
 
 def check_labels(
@@ -90,8 +94,7 @@ def check_labels(
         found = labels.iloc[i]
         told = "is empty" if is_absent(found) else f"found '{found}'"
         problems.error(
-            places.path,
-            places.cell(int(i), LABEL),
+            *places.cell(int(i), LABEL),
             f"{told}{more if number == SHOWN < len(unknown) else ''}; "
             f"allowed: {', '.join(classes)}",
             f"name the class of every sample, or remove the sample{did_you_mean(found, classes)}",
@@ -142,8 +145,7 @@ def _check_class_names(
             *odd, _ = sorted(alike, key=lambda name: (int((labels == name).sum()), name))
             wrong.update(odd)
             problems.error(
-                places.path,
-                places.cell(int(np.argmax((labels == odd[0]).to_numpy())), LABEL),
+                *places.cell(int(np.argmax((labels == odd[0]).to_numpy())), LABEL),
                 f"found '{odd[0]}'; the classes {listed(alike)} differ only in case or blanks",
                 "spell the class in one way, or map both with `classes`",
             )
@@ -222,8 +224,7 @@ def check_spelling(
         if len(alike) > 1:
             rows = [int(np.argmax((samples[column].astype(str) == n).to_numpy())) for n in alike]
             problems.error(
-                places.path,
-                places.cell(max(rows), column),
+                *places.cell(max(rows), column),
                 f"found {listed(alike)}, which differ only in case or blanks",
                 f"spell each {column} in one way",
             )
@@ -242,8 +243,7 @@ def check_split(
     filled = ~split.map(is_absent).astype(bool).to_numpy()
     for i in np.flatnonzero(filled & ~split.isin(SPLITS).to_numpy())[:SHOWN]:
         problems.error(
-            places.path,
-            places.cell(int(i), SPLIT),
+            *places.cell(int(i), SPLIT),
             f"found '{split.iloc[i]}'; allowed: {', '.join(SPLITS)}",
             f"correct it{did_you_mean(split.iloc[i].strip().casefold(), SPLITS)}",
         )
@@ -280,8 +280,7 @@ def _check_crossing(
         odd = own[int(np.argmax((found != found.iloc[0]).to_numpy()))]
         more = len(crossing) - SHOWN
         problems.error(
-            places.path,
-            places.cell(int(rows[odd]), SPLIT),
+            *places.cell(int(rows[odd]), SPLIT),
             f"patient '{name}' is in several parts of the split: {listed(sorted(found.unique()))}"
             + (f" ({more} more such patients)" if number == SHOWN < len(crossing) else ""),
             "put all samples of a patient into the same part",
