@@ -17,6 +17,7 @@ from exprlab.cohort.checks import (
     check_together,
     checks_json,
     class_names,
+    report_no_label,
     summary,
 )
 from exprlab.cohort.measure import Odd, measure
@@ -24,7 +25,7 @@ from exprlab.cohort.places import Places
 from exprlab.cohort.problems import Problems
 from exprlab.cohort.sheet_checks import SheetPlaces
 from exprlab.data.formats import CountsFile
-from exprlab.keys import COUNTS, GENE_ID, MISSING_COUNT, SAMPLE_ID
+from exprlab.keys import COUNTS, GENE_ID, LABEL, MISSING_COUNT, SAMPLE_ID
 
 
 def check_counts(
@@ -68,6 +69,8 @@ def check_counts(
         problems,
     )
     notes = check_matrix(places, measured, counts.values, problems)
+    if needs.labels and LABEL not in counts.samples:
+        report_no_label(counts.samples, sheet, problems)
     check_samples(counts.samples, classes, sheet, needs, problems)
     check_together(counts.samples, measured, classes, places, sheet, needs, problems)
     return checks_json(summary(counts.samples, counts.shape[1], classes), notes, problems)

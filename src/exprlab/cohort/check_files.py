@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
+
+import numpy as np
 
 from exprlab.cohort.checks import (
     Needs,
@@ -11,8 +14,10 @@ from exprlab.cohort.checks import (
     check_table,
     checks_json,
     class_names,
+    report_no_label,
     sheet_places,
 )
+from exprlab.cohort.ids import check_ids, is_absent, near_miss
 from exprlab.cohort.places import Places
 from exprlab.cohort.problems import SHOWN, Problems, listed
 from exprlab.cohort.read import assembled, read_tables
@@ -63,8 +68,7 @@ def _check(
     for table in tables:
         notes += check_table(table, settings.values, problems, table.path not in damaged)
     if sheet is not None:
-        samples = classified(sheet, settings, problems)
-        check_samples(samples, class_names(samples), _places(sheet), needs, problems)
+        _check_sheet(sheet, settings, needs, problems)
     if len(tables) < len(settings.expression):
         return {}, notes
     cohort = assembled(tables, sheet, settings, problems)
@@ -91,9 +95,19 @@ def _check_own_samples(cohort: Cohort, needs: Needs, problems: Problems) -> None
     check_samples(cohort.samples, classes, sheet_places(cohort), needs, problems)
 
 
-def _places(sheet: Sheet) -> SheetPlaces:
+def _check_sheet(sheet: Sheet, settings: FilesDataset, needs: Needs, problems: Problems) -> None:
+    """Check a sample table by itself, samples without values included."""
+    samples = classified(sheet, settings, problems)
     path = sheet.places[0][0]
-    return SheetPlaces(path, sheet.columns, sheet.places, sheet.samples.index)
+    places = SheetPlaces(path, sheet.columns, sheet.places, sheet.samples.index)
+    told: Collection[int] = ()
+    if LABEL in samples:
+        told = set(np.flatnonzero(sheet.samples[LABEL].notna() & samples[LABEL].isna()))
+    elif needs.labels and settings.columns.label == LABEL:
+        report_no_label(samples, places, problems)  # another name is reported when it is read
+    check_samples(samples, class_names(samples), places, needs, problems, told)
+    # That an id is in two rows is reported when they are read.
+    check_ids(list(sheet.samples.index), "sample", path, sheet.where, problems, repeated=False)
 
 
 def _check_values_alone(settings: FilesDataset, problems: Problems) -> None:
@@ -121,13 +135,15 @@ def _check_ends(cohort: Cohort, problems: Problems) -> None:
                 f"{listed(names)} {verb} not in the sample table {sheets} and {verb} left out",
                 "add a row to the sample table for each sample that is to take part",
             )
-    for number, (path, row, name) in enumerate(cohort.without_values[:SHOWN], start=1):
-        n_more = len(cohort.without_values) - SHOWN
-        files = listed(table.path.name for table in cohort.tables)
+    files = listed(table.path.name for table in cohort.tables)
+    absent = [place for place in cohort.without_values if not is_absent(place[2])]
+    others = [name for _, name in cohort.without_row]
+    for number, (path, row, name) in enumerate(absent[:SHOWN], start=1):
+        n_more = len(absent) - SHOWN
         problems.error(
             path,
             f"row {row} (sample '{name}')",
             f"the sample has no values in {files}"
             + (f" ({n_more} more such samples)" if number == SHOWN and n_more > 0 else ""),
-            "add its values, or remove the row",
+            f"add its values, or remove the row{near_miss(name, others)}",
         )

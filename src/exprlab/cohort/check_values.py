@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from exprlab.cohort.kinds import WORDS, check_kind, check_plausible
+from exprlab.cohort.kinds import MIN_GENES, WORDS, check_kind, check_plausible
 from exprlab.cohort.measure import Measures, Odd
 from exprlab.cohort.places import Places
 from exprlab.cohort.problems import SHOWN, Problems, listed
 from exprlab.keys import COUNTS
 
-# A sample with fewer reads than the median by this factor was hardly sequenced.
-SHALLOW = 50
+# A sample whose reads differ from the median by this factor was hardly sequenced, or is no sample.
+UNEVEN = 50
+# No gene has more than this share of all reads.
+MOST = 0.55
 # A sample that lacks more than this share of the genes hardly has a profile.
 MOSTLY_MISSING = 0.5
 # Sort of odd value -> why it is wrong and what to do, for every kind of values.
@@ -73,7 +75,7 @@ def check_values(
         _check_missing(places, measured, problems)
         _check_empty_samples(places, measured, kind, problems)
     if kind == COUNTS and right_kind:
-        _check_shallow(places, measured, problems)
+        _check_depth(places, measured, problems)
     _check_constant_genes(places, measured, kind, problems)
 
 
@@ -148,15 +150,25 @@ def _check_empty_samples(places: Places, measured: Measures, kind: str, problems
         )
 
 
-def _check_shallow(places: Places, measured: Measures, problems: Problems) -> None:
+def _check_depth(places: Places, measured: Measures, problems: Problems) -> None:
+    """Report samples with far fewer or more reads than others, and a gene that has most of them."""
     median = float(np.median(measured.total))
-    shallow = np.flatnonzero((measured.largest > 0) & (measured.total < median / SHALLOW))
-    for row in shallow[:SHOWN]:
+    read = measured.largest > 0
+    odd = read & ((measured.total < median / UNEVEN) | (measured.total > median * UNEVEN))
+    for row in np.flatnonzero(odd)[:SHOWN]:
         problems.warn(
             places.path,
             places.sample(int(row)),
             f"the sample has {measured.total[row]:,.0f} reads, the median sample {median:,.0f}",
-            "leave the sample out, unless it is meant to be so shallow",
+            "leave the sample out, unless its depth is meant to be so different",
+        )
+    share = measured.gene_total / max(measured.total.sum(), 1)
+    for gene in np.flatnonzero(share > MOST) if len(share) >= MIN_GENES else ():
+        problems.warn(
+            places.path,
+            places.gene(int(gene)),
+            f"the gene has {share[gene]:.0%} of all reads",
+            "check its values; remove it if it is no gene, or ribosomal RNA",
         )
 
 
@@ -167,6 +179,15 @@ def _check_constant_genes(
     if n_samples < 2:
         return
     constant = measured.gene_smallest == measured.gene_largest
+    if constant.all() and np.unique(measured.digests).size == 1:
+        problems.error(
+            places.path,
+            "",
+            f"all {n_samples} samples have the same value of every gene, e.g. "
+            f"{measured.gene_largest[0]:g} of gene '{places.gene_ids[0]}'",
+            "give measured values; was a column copied?",
+        )
+        return
     zero = constant & (measured.gene_largest == 0)
     for mask, what in (
         (zero, "no read in any sample" if kind == COUNTS else "the value 0 in every sample"),

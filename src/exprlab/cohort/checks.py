@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from exprlab.cohort.check_values import check_values
+from exprlab.cohort.classes import check_labels
 from exprlab.cohort.confounding import check_batches, check_library_size, check_other_columns
 from exprlab.cohort.gene_ids import check_gene_ids, check_sum_row
 from exprlab.cohort.ids import check_ids
@@ -19,7 +20,6 @@ from exprlab.cohort.problems import Problems
 from exprlab.cohort.sheet_checks import (
     SheetPlaces,
     check_filled,
-    check_labels,
     check_spelling,
     check_split,
 )
@@ -124,26 +124,30 @@ def check_samples(
     sheet: SheetPlaces,
     needs: Needs,
     problems: Problems,
+    told: Collection[int] = (),
 ) -> None:
-    """Check a sample table by itself."""
+    """Check a sample table by itself; of samples that were `told` the label has been reported."""
     if not needs.labels:
         return
     sound: Sequence[str] = ()
-    if LABEL not in samples:
-        problems.error(
-            sheet.path,
-            "",
-            f"the sample table has no {sheet.column(LABEL)}",
-            "name the column of the classes by `label` of `columns`"
-            f"{did_you_mean(LABEL, map(str, samples.columns))}",
-        )
-    else:
-        sound = check_labels(samples, classes, sheet, problems, needs.smallest_class)
+    if LABEL in samples:
+        sound = check_labels(samples, classes, sheet, problems, needs.smallest_class, told)
     for column in (PATIENT, BATCH, SPLIT):
         check_filled(samples, column, sheet, problems)
     for column in (PATIENT, BATCH):
         check_spelling(samples, column, sheet, problems)
     check_split(samples, sound, sheet, problems)
+
+
+def report_no_label(samples: pd.DataFrame, sheet: SheetPlaces, problems: Problems) -> None:
+    """Report that a sample table has no column of classes."""
+    problems.error(
+        sheet.path,
+        "",
+        f"the sample table has no {sheet.column(LABEL)}",
+        "name the column of the classes by `label` of `columns`"
+        f"{did_you_mean(LABEL, map(str, samples.columns))}",
+    )
 
 
 def check_together(

@@ -21,6 +21,7 @@ def check_ids(
     place: Callable[[int], str],
     problems: Problems,
     without_version: Callable[[str], str] = str,
+    repeated: bool = True,
 ) -> None:
     """Report ids that are empty, occur more than once, or differ in next to nothing.
 
@@ -38,6 +39,8 @@ def check_ids(
         Where to report.
     without_version
         Takes the version from an id.
+    repeated
+        Whether ids that occur more than once are to be reported.
     """
     empty = [i for i, name in enumerate(ids) if is_absent(name)]
     for number, i in enumerate(empty[:SHOWN], start=1):
@@ -50,10 +53,13 @@ def check_ids(
             f"name the {noun}, or remove it",
         )
     rest = [i for i in range(len(ids)) if not is_absent(ids[i])]
-    rest = _report_twins(
-        ids, rest, str, "occurs {n} times: {places}; ids must be unique",
-        _REMEDY[noun], noun, path, place, problems,
-    )  # fmt: skip
+    if repeated:
+        rest = _report_twins(
+            ids, rest, str, "occurs {n} times: {places}; ids must be unique",
+            _REMEDY[noun], noun, path, place, problems,
+        )  # fmt: skip
+    else:
+        rest = list({ids[i]: i for i in reversed(rest)}.values())[::-1]
     rest = _report_twins(
         ids, rest, _folded, "differ only in case or blanks: {places}",
         f"give each {noun} a name of its own, or remove those that are there twice",
@@ -119,13 +125,19 @@ def _report_twins(
 def near_miss(name: str, others: Iterable[str]) -> str:
     """Return a hint at the one id among others that a program or a person has made this one of.
 
-    R turns '-' into '.' and puts an X before a digit; spreadsheets drop leading zeros; names
-    differ in case, blanks or an ending.
+    R turns '-' into '.' and puts an X before a digit; spreadsheets drop leading zeros; barcodes go
+    on with the portion of the sample; names differ in case and blanks.
     """
     others = list(others)
     alike = [other for other in others if _bare(other) == _bare(name)]
-    if len(alike) == 1:
-        return f"; did you mean '{alike[0]}'?"
+    longer = [
+        other
+        for other in others
+        if name and other and (other.startswith(name) or name.startswith(other))
+    ]
+    for found in (alike, longer):
+        if len(found) == 1:
+            return f"; did you mean '{found[0]}'?"
     return did_you_mean(name, others)
 
 

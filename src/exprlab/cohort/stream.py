@@ -77,6 +77,8 @@ def magic(path: Path) -> bytes:
     Unreadable
         If there is no such file, or it is empty.
     """
+    if path.is_dir():
+        raise Unreadable("is a folder", "give the name of a file")
     if not path.is_file():
         raise missing(path)
     try:
