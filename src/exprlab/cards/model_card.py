@@ -59,7 +59,7 @@ def _front_matter(facts: RunFacts) -> str:
     ]
     task = {
         "type": "tabular-classification",
-        "name": f"{' or '.join(facts.classes)} from gene counts",
+        "name": f"{' or '.join(facts.classes)} from gene expression",
     }
     data = {"type": facts.dataset, "name": f"{facts.dataset}, test samples of {facts.split}"}
     values = {
@@ -131,8 +131,8 @@ def _use(facts: RunFacts) -> list[str]:
         purpose = "To learn and teach, and to compare methods on data whose truth is known."
     else:
         purpose = (
-            "Research on samples like those of the training cohort: same tissue, same sequencing, "
-            "same genes."
+            "Research on samples like those of the training cohort: same tissue, same way of "
+            "measuring, same genes."
         )
     run = f"results/{facts.name}"
     predict = ["exprlab", "predict", "--model", f"{run}/model", "--counts", "my_samples.h5ad"]
@@ -169,8 +169,8 @@ def _factors(facts: RunFacts) -> list[str]:
         [
             f"{known} Of these only the classes are told apart below; how well the model does in "
             "each batch or group of patients was not measured.",
-            "What may matter and is not part of the model: purity, tissue of origin, library "
-            "preparation, sequencing depth, batch; age, sex and ancestry of patients.",
+            "What may matter and is not part of the model: purity, tissue of origin, "
+            "preparation and measurement of samples, batch; age, sex and ancestry of patients.",
         ]
     )
 
