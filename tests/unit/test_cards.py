@@ -44,6 +44,7 @@ DOME = {
     "Evaluation": ["Evaluation method", "Performance measures", "Comparison", "Confidence",
                    "Availability of evaluation"],
 }  # fmt: skip
+OWN_COHORT = {"source": "files", "expression": ["own_cohort.tsv"], "values": "tpm"}
 AUTHORS = "**To be filled in by the authors:**"
 Change = Callable[[dict[str, Any]], None]
 
@@ -248,12 +249,13 @@ def test_simulated_and_real_counts_are_told_apart(results: Path) -> None:
     assert "simulated-data" in front_matter(text)["tags"]
     change(
         results / "tumours/mlp/seed-3/params.json",
-        lambda v: v.update(dataset={"source": "own_cohort"}),
+        lambda v: v.update(dataset=OWN_COHORT),
     )
     text = write_card(results)
     assert "simulat" not in text
     assert "not for diagnosis" in text
-    assert "own\\_cohort" in text
+    assert "TPM" in text
+    assert "own\\_cohort.tsv" in text
     assert "Consent" in sections(text)["Ethical considerations"]
 
 
@@ -403,7 +405,7 @@ def test_one_model_is_compared_with_nothing(results: Path) -> None:
 def test_real_counts_ask_the_authors_for_more(results: Path) -> None:
     before = fill(results).count(AUTHORS)
     for path in results.glob("tumours/*/seed-3/params.json"):
-        change(path, lambda v: v.update(dataset={"source": "own_cohort"}))
+        change(path, lambda v: v.update(dataset=OWN_COHORT))
     text = fill(results)
     assert text.count(AUTHORS) == before + 2
     assert "simulat" not in text.split("## Optimization")[0]

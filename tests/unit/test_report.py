@@ -210,6 +210,7 @@ def fabricate_rankings(rng: np.random.Generator) -> dict[str, Any]:
                "ranks": ranks}
         for gene, ranks in compared.pop("ranks").items()
     }  # fmt: skip
+    compared["classes"] = ["benign", "malignant"]
     return compared
 
 

@@ -9,6 +9,8 @@ rule simulate_cohort:
         "results/logs/simulate_cohort/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/simulate_cohort/{dataset}.{cohort}.tsv"
+    wildcard_constraints:
+        dataset=one_of(SIMULATED),
     conda:
         "../envs/exprlab.yaml"
     threads: 2
@@ -56,6 +58,8 @@ rule check_data:
         "results/logs/check_data/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/check_data/{dataset}.{cohort}.tsv"
+    wildcard_constraints:
+        dataset=one_of(SIMULATED),
     conda:
         "../envs/exprlab.yaml"
     threads: 1

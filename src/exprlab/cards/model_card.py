@@ -21,7 +21,7 @@ from exprlab.files import atomic_path
 from exprlab.keys import ENVIRONMENT_FILE, METRICS, STATUS_FILE, metric_title
 from exprlab.report.glossary import glossary
 from exprlab.report.sentences import count, listing, number
-from exprlab.report.words import model_words
+from exprlab.report.words import model_words, source_words
 
 
 def write_model_card(facts: RunFacts, output: Path) -> None:
@@ -177,7 +177,7 @@ def _factors(facts: RunFacts) -> list[str]:
 
 
 def _metrics(facts: RunFacts) -> list[str]:
-    meanings = dict(glossary([len(facts.classes)]))
+    meanings = dict(glossary([facts.classes]))
     names = [metric_title(name).removesuffix(" (nats)") for name, _ in _known_metrics(facts)]
     found = facts.evaluation
     return [
@@ -212,7 +212,7 @@ def _training_data(facts: RunFacts) -> list[str]:
             f"{data.get('seed')}{f'; {escape(changed)}' if changed else ''}. No patient is in it."
         )
     else:
-        source = f"Source: {escape(data.get('source', 'not recorded'))}."
+        source = f"Source: {escape(source_words(data))}."
     encoding = escape(phrases.encoding_words(facts.params["preprocess"]))
     return bullets(
         [

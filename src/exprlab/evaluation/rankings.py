@@ -39,9 +39,10 @@ def compare_genes(
     Returns
     -------
     dict
-        As `compare_rankings`, with ``genes`` instead of ``ranks``: gene id to ``role`` and
-        ``log2_fold_change`` (None without truth), ``observed_log2_fold_change`` (the mean over
-        splits that used the gene; None for more than two classes) and ``ranks``.
+        As `compare_rankings`, with ``classes`` in the order of their labels, and ``genes`` instead
+        of ``ranks``: gene id to ``role`` and ``log2_fold_change`` (None without truth),
+        ``observed_log2_fold_change`` (the mean over splits that used the gene; None for more than
+        two classes) and ``ranks``.
     """
     if truth is not None:
         genes = truth.index
@@ -62,6 +63,7 @@ def compare_genes(
     compared = compare_rankings(list(genes), rankings, roles)
     observed = _observed_changes(tests)
     ranks = compared.pop("ranks")
+    compared["classes"] = _classes(tests)
     compared["genes"] = {
         gene: {
             "role": None if truth is None else str(truth.at[gene, "role"]),
@@ -74,6 +76,11 @@ def compare_genes(
         for gene, found in ranks.items()
     }
     return compared
+
+
+def _classes(tests: Tables) -> list[str]:
+    columns = next(iter(tests.values())).columns
+    return [name.removeprefix(MEAN_PREFIX) for name in columns if name.startswith(MEAN_PREFIX)]
 
 
 def _methods(table: pd.DataFrame) -> list[str]:

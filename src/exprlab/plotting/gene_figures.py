@@ -32,8 +32,8 @@ ROLES = {
     "gate": ("#E69F00", "G", "gate: tells the lineage"),
     "nuisance": ("#C9C9C9", "n", "nuisance: varies, whatever the class"),
     "null": ("#FFFFFF", "·", "null"),
-    "up": ("#5C1700", "+", "higher in malignant"),
-    "down": ("#9BD0F2", "−", "lower in malignant"),
+    "up": ("#5C1700", "+", "higher in {positive}"),
+    "down": ("#9BD0F2", "−", "lower in {positive}"),
     "unknown": ("#FFFFFF", " ", "more than two classes"),
 }
 CHANCE = {"color": style.MUTED, "linestyle": (0, (1.2, 1.2)), "linewidth": 1.4}
@@ -117,17 +117,19 @@ def top_figure(result: Genes) -> Figure:
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("rank of the gene")
-    shown = [role for role in ROLES if role in seen]
+    positive = result["classes"][-1]
+    shown = {role: look for role, look in ROLES.items() if role in seen}
     handles = [
-        Patch(facecolor=ROLES[r][0], edgecolor=style.INK, label=f"{ROLES[r][1]}  {ROLES[r][2]}")
-        for r in shown
-    ]
+        Patch(facecolor=colour, edgecolor=style.INK,
+              label=f"{letter}  {meaning.format(positive=style.short(positive, 32))}")
+        for colour, letter, meaning in shown.values()
+    ]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper center", ncols=min(3, len(shown)))
     return figure
 
 
 def role_of(gene: Mapping[str, Any]) -> str:
-    """Return a gene's role; where no truth is known, whether it is higher in malignant samples."""
+    """Return a gene's role; where no truth is known, whether the positive class has more."""
     if gene["role"] is not None:
         return gene["role"]
     change = gene["observed_log2_fold_change"]

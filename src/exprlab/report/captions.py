@@ -133,8 +133,8 @@ def precision_recall(runs: Runs) -> str:
     """Say how to read the precision-recall curves and how the models rank."""
     classes = _classes(runs)
     what = (
-        "How many calls of malignancy are right (precision) if a given fraction of the malignant "
-        "samples is to be found (recall)."
+        f"How many calls of {classes[1]} are right (precision) if a given fraction of the "
+        f"{classes[1]} samples is to be found (recall)."
         if len(classes) == 2
         else "How many calls of a class are right (precision) if a given fraction of its samples "
         "is to be found (recall)."
@@ -164,7 +164,7 @@ def calibration(runs: Runs) -> str:
         words.append(f"{number(before)} → {number(after)} ({model})")
     classes = _classes(runs)
     meaning = (
-        "is malignant; below it the model is too sure of malignancy"
+        f"is {classes[1]}; below it the model is too sure of it"
         if len(classes) == 2
         else "is of the class that was predicted; below it the model is too sure of itself"
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+# Of two classes the second one is the positive one.
 GLOSSARY = (
-    ("AUROC", "chance that a random malignant sample gets a higher score than a random benign one; "
-     "0.5 is guessing, 1 is perfect"),
-    ("AUPRC", "mean precision over all recalls; guessing reaches the share of malignant samples"),
+    ("AUROC", "chance that a random {positive} sample gets a higher score than a random "
+     "{negative} one; 0.5 is guessing, 1 is perfect"),
+    ("AUPRC", "mean precision over all recalls; guessing reaches the share of {positive} samples"),
     ("accuracy", "fraction of samples whose predicted class is right"),
     ("balanced accuracy", "mean of sensitivity and specificity; fair if classes differ in size"),
-    ("sensitivity", "fraction of malignant samples that are found (also: recall)"),
-    ("specificity", "fraction of benign samples that are called benign"),
-    ("precision", "fraction of the samples called malignant that are malignant"),
+    ("sensitivity", "fraction of {positive} samples that are found (also: recall)"),
+    ("specificity", "fraction of {negative} samples that are called {negative}"),
+    ("precision", "fraction of the samples called {positive} that are {positive}"),
     ("F1", "harmonic mean of precision and sensitivity"),
     ("MCC", "correlation between predicted and true class; 0 is guessing, 1 is perfect"),
     ("Brier score", "mean squared distance between probability and truth (0 or 1); smaller is "
@@ -32,7 +33,7 @@ GLOSSARY = (
     ("p value", "how often a difference at least this large would arise if two models were equally "
      "good; many tests give some small ones by chance"),
     ("split", "one division of the samples into training, validation and test, with one seed"),
-    ("decision threshold", "probability from which a sample is called malignant, chosen on "
+    ("decision threshold", "probability from which a sample is called {positive}, chosen on "
      "validation samples"),
     ("calibrated probability", "probability after temperature scaling, which makes it agree with "
      "observed frequencies"),
@@ -57,13 +58,14 @@ _OF_SEVERAL = {
 }
 
 
-def glossary(n_classes: Collection[int]) -> tuple[tuple[str, str], ...]:
-    """Return the words for data sets of so many classes each."""
-    if max(n_classes) == 2:
-        return GLOSSARY
-    if min(n_classes) == 2:
+def glossary(classes: Collection[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """Return the words for data sets with these classes each, in the order of their labels."""
+    pairs = {tuple(names) for names in classes if len(names) == 2}
+    if pairs:
+        negative, positive = pairs.pop() if len(pairs) == 1 else ("negative", "positive")
+        known = [(w, text.format(positive=positive, negative=negative)) for w, text in GLOSSARY]
         several = [(f"{word} of several classes", text) for word, text in _OF_SEVERAL.items()]
-        return (*GLOSSARY, *several)
+        return (*known, *(several if max(map(len, classes)) > 2 else ()))
     # More than two classes have no threshold.
     return tuple(
         (word, _OF_SEVERAL.get(word, meaning))

@@ -119,7 +119,7 @@ def write_report(
         code=tables.code_rows(inputs),
         environment_page=ENVIRONMENT_PAGE,
         example_run=f"{datasets[0]}/{models[0]}/{splits[0]}",
-        glossary=glossary([len(data.classes) for data in inputs]),
+        glossary=glossary([data.classes for data in inputs]),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -67,6 +67,12 @@ class Original:
         }
 
     @property
+    def place(self) -> Path:
+        """The folder that relative paths of the user's own files begin in."""
+        # Snakemake was called where results/ lies; of a manifest alone nobody knows.
+        return self.folder.resolve().parent if self.folder else Path.cwd()
+
+    @property
     def targets(self) -> list[str]:
         """Paths that Snakemake is to make, below results/; a model is made as a whole folder."""
         if self.run is None:

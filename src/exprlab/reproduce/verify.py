@@ -21,6 +21,7 @@ from exprlab.reproduce.compare import (
     compare_files,
 )
 from exprlab.reproduce.original import Original
+from exprlab.reproduce.own_files import changed_files, own_files, scratch_with
 from exprlab.reproduce.rerun import run_again
 
 
@@ -130,21 +131,23 @@ def verify(
         tolerance=tolerance,
     )
     say(f"checking {len(original.files)} files against the manifest")
-    certificate.damaged = _damaged(original)
+    own = own_files({"files": original.files})
+    certificate.damaged = _damaged(original) + changed_files(own, original.place)
     if certificate.damaged:
         certificate.verdict = DIFFERENT
         certificate.cause = ("data", ["changed after it was made, or made by hand"])
         return certificate
     began = time.monotonic()
-    say(f"making them again in {scratch}")
-    run_again(snakefile, original.config, original.targets, scratch, cores, say)
+    work = scratch_with(own, original.place, scratch)
+    say(f"making them again in {work}")
+    run_again(snakefile, original.config, original.targets, work, cores, say)
     certificate.seconds = time.monotonic() - began
-    certificate.mismatches = _compare(original, scratch / "results", tolerance)
+    certificate.mismatches = _compare(original, work / "results", tolerance)
     kinds = {mismatch.kind for mismatch in certificate.mismatches}
     certificate.verdict = next((k for k in (DIFFERENT, WITHIN) if k in kinds), IDENTICAL)
     first = next((m for m in certificate.mismatches if m.kind == DIFFERENT), None)
     if first:
-        certificate.cause = _cause(first, original, scratch / "results", certificate)
+        certificate.cause = _cause(first, original, work / "results", certificate)
     return certificate
 
 
