@@ -39,6 +39,10 @@ def run(args: argparse.Namespace) -> None:
     pipeline = linear_pipeline(np.load(args.features, mmap_mode="r"), train, test)
     rng = stream(args.seed, GUARD)
     found = guard(pipeline, table.labels, table.patients, test, settings.permutations, rng)
+    if found["mean"] is None:
+        write_json(args.output, found)
+        print("nothing to be said: with these test samples no two classes can be told apart")
+        return
     words = (
         f"AUROC {found['mean']:.3f} on permuted labels ({100 * found['confidence']:g} % interval "
         f"{found['low']:.3f} to {found['high']:.3f}, {found['n_permutations']} permutations)"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from exprlab.keys import HOLDOUT, split_name
+from exprlab.keys import HOLDOUT, split_name, split_parts
 
 # From so many samples on, one division is enough. A fifth of 500 samples, half of them positive,
 # tells an AUROC of 0.8 to about plus or minus 0.09 (Hanley & McNeil 1982); with fewer the interval
@@ -27,6 +27,11 @@ class Design:
         if not self.folds:
             return [split_name(seed, size)]
         return [split_name(seed, size, fold) for fold in range(1, self.folds + 1)]
+
+    def splits_of(self, repeats: Iterable[str]) -> list[str]:
+        """Return the splits of these repeats, by name."""
+        parts = (split_parts(repeat) for repeat in repeats)
+        return [split for part in parts for split in self.splits(part.seed, part.size)]
 
 
 def designs_to_json(designs: Mapping[str, Design]) -> str:
