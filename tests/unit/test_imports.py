@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "tracking": {"errors", "files", "inference", "keys", "provenance"},
     "plotting": {"evaluation", "files", "keys"},
     "report": {"config", "errors", "evaluation", "files", "keys", "plotting", "provenance"},
-    "cards": {"evaluation", "files", "keys", "report"},
+    "cards": {"config", "evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},
 }
