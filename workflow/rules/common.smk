@@ -12,14 +12,8 @@ try:
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
-    from exprlab.keys import (
-        ORACLE,
-        SIDE_FILES,
-        SPLIT_PATTERN,
-        WHOLE_SPLIT_PATTERN,
-        split_name,
-        split_parts,
-    )
+    from exprlab.keys import ORACLE, SIDE_FILES, SPLIT_PATTERN, WHOLE_SPLIT_PATTERN
+    from exprlab.keys import split_name, split_parts
     from exprlab.provenance.code import code_digest
     from exprlab.provenance.lineage import lineage_of, pack
 except ImportError as error:
