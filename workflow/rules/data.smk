@@ -76,32 +76,27 @@ rule compute_oracle:
         " --params {params.settings:q} --threads {threads} > {log} 2>&1"
 
 
+# Before anything expensive: of a cohort of one's own the files as they are, before they are read.
 rule check_data:
     input:
-        "results/{dataset}/data/{cohort}.h5ad",
+        files_to_check,
     output:
         "results/{dataset}/data/{cohort}.checks.json",
     log:
         "results/logs/check_data/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/check_data/{dataset}.{cohort}.tsv"
-    wildcard_constraints:
-        dataset=one_of(SIMULATED),
     conda:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800),
-        runtime=10,
+        mem_mb=memory(800, copies=4),
+        runtime=20,
     params:
-        labels=lambda wildcards: (
-            "--no-labels" if wildcards.cohort == "new_samples" else ""
-        ),
-        classes=lambda wildcards: CONFIG.datasets[wildcards.dataset].classes,
+        what=check_arguments,
         code=code_digest("check"),
     shell:
-        "python -m exprlab check {input} --classes {params.classes:q} --output {output}"
-        " {params.labels} > {log} 2>&1"
+        "python -m exprlab check {params.what:q} --output {output} > {log} 2>&1"
 
 
 rule describe_data:

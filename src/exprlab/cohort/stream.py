@@ -23,6 +23,8 @@ BINARIES = {
     b"BZh": "compressed with bzip2",
     b"\xfd7zXZ": "compressed with xz",
     b"RDX": "an R data file",
+    b"<!DOCTYPE": "a web page",
+    b"<html": "a web page",
 }
 
 
@@ -75,6 +77,8 @@ def magic(path: Path) -> bytes:
     Unreadable
         If there is no such file, or it is empty.
     """
+    if path.is_dir():
+        raise Unreadable("is a folder", "give the name of a file")
     if not path.is_file():
         raise missing(path)
     try:

@@ -31,7 +31,7 @@ DAMAGES = (
     ),
     (
         re.compile(r"[-+]?\d{1,3}([ ',’ ]\d{3})+(\.\d*)?"),
-        "it has a separator of thousands: save the numbers without it",
+        "it has a separator of thousands or a decimal comma: write 1234.5, with no comma",
     ),
     (
         re.compile(r"[<>≤≥]=?\s*\d.*"),
