@@ -26,6 +26,7 @@ NAMES = (
     "main_job",
     "orchestration",
     "lightning_overhead",
+    "reading",
     "simulator",
     "oracle",
     "reproducibility",

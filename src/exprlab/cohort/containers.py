@@ -147,7 +147,8 @@ def _column(path: Path, frame: pd.DataFrame, number: int, problems: Problems) ->
             f"found '{cells.iloc[row]}', which is no number{more}",
             "store numbers, missing ones as null",
         )
-    return found.to_numpy(dtype=np.float64 if found.isna().any() else None, na_value=np.nan)
+    missing = found.isna().any()
+    return found.to_numpy(np.float64, na_value=np.nan) if missing else found.to_numpy()
 
 
 def read_matrix_market(folder: Path, matrix: Path, problems: Problems) -> Grid:
@@ -161,7 +162,8 @@ def read_matrix_market(folder: Path, matrix: Path, problems: Problems) -> Grid:
     from scipy.io import mmread
     from scipy.sparse import issparse
 
-    prefix = bare_name(matrix).removesuffix("matrix.mtx")
+    ours = bare_name(matrix).endswith("matrix.mtx")
+    prefix = matrix.name[: bare_name(matrix).find("matrix.mtx")] if ours else ""
     features = _names(folder, prefix, ("features.tsv", "genes.tsv", "features.txt", "genes.txt"))
     barcodes = _names(folder, prefix, ("barcodes.tsv", "samples.tsv", "barcodes.txt"))
     try:
@@ -200,7 +202,7 @@ def read_matrix_market(folder: Path, matrix: Path, problems: Problems) -> Grid:
 def _names(folder: Path, prefix: str, candidates: tuple[str, ...]) -> list[list[str]]:
     """Return the rows of the file of names in a folder."""
     for path in sorted(folder.iterdir()):
-        if bare_name(path) in [prefix + name for name in candidates]:
+        if bare_name(path) in [(prefix + name).lower() for name in candidates]:
             with text_of(path) as text:
                 return [row for row in csv.reader(text, delimiter="\t") if row]
     raise Unreadable(

@@ -11,29 +11,33 @@ import numpy as np
 import pandas as pd
 
 from exprlab.cohort.grid import Grid, Request, text_index
-from exprlab.cohort.layout import MISSING, NAMES, Layout, find_layout, text_columns, text_of
+from exprlab.cohort.layout import (
+    MISSING,
+    NAMES,
+    Layout,
+    find_layout,
+    is_number,
+    text_columns,
+    text_of,
+)
 from exprlab.cohort.problems import SHOWN, Problems
 from exprlab.cohort.stream import Unreadable
 
 # What a cell looks like that is no number, and what to do.
 DAMAGES = (
     (
-        "decimal comma",
         re.compile(r"[-+]?\d+,(\d{1,2}|\d{4,})([eE][-+]?\d+)?|[-+]?0,\d+"),
         "it has a decimal comma: write 1.5, not 1,5 (in R write.csv, not write.csv2)",
     ),
     (
-        "thousands",
         re.compile(r"[-+]?\d{1,3}([ ',’ ]\d{3})+(\.\d*)?"),
         "it has a separator of thousands or a decimal comma: write 1234.5, with no comma",
     ),
     (
-        "limit",
         re.compile(r"[<>≤≥]=?\s*\d.*"),
         "it is a limit of detection: write a number, or leave the cell empty",
     ),
     (
-        "text",
         re.compile(r".*", re.DOTALL),
         "write a number, or leave the cell empty if it is missing",
     ),
@@ -53,10 +57,13 @@ def read_text(path: Path, request: Request, problems: Problems) -> Grid:
     """
     layout = find_layout(path)
     names = layout.header
-    texts = [i for i in text_columns(layout) if names[i] not in request.sample_ids]
+    texts = text_columns(layout)
+    values = [i for i in range(1, len(names)) if names[i] in request.sample_ids]
+    if set(values or range(1, len(names))) <= set(texts):
+        raise _no_numbers(layout, (values or texts)[0])
+    # In the column of a sample, text is damage.
+    texts = [i for i in texts if i not in set(values)]
     numeric = [i for i in range(1, len(names)) if i not in set(texts)]
-    if not numeric:
-        raise _no_numbers(layout)
     frame = _parse(path, layout, [0, *texts], problems)
     if not len(frame):
         raise Unreadable("holds no rows of values", "copy it again")
@@ -92,14 +99,15 @@ def _padded(row: list[str], length: int) -> list[str]:
     return [*row, *[""] * length][:length]
 
 
-def _no_numbers(layout: Layout) -> Unreadable:
-    """Return the error that no column holds numbers, with what is there."""
-    cell = next((cell for cell in layout.rows[0][1:] if cell.strip() not in MISSING), "")
-    remedy = next(words for _, pattern, words in DAMAGES if pattern.fullmatch(cell.strip()))
+def _no_numbers(layout: Layout, column: int) -> Unreadable:
+    """Return the error that no column holds numbers, with what is in one of them."""
+    cells = [row[column].strip() for row in layout.rows if column < len(row)]
+    cell = next((cell for cell in cells if cell not in MISSING and not is_number(cell)), "")
+    remedy = next(words for pattern, words in DAMAGES if pattern.fullmatch(cell))
     return Unreadable(
-        f"holds no column of numbers; found e.g. '{cell}'",
+        f"its columns of values hold no numbers; found e.g. '{cell}'",
         remedy,
-        f"row {layout.header_rows + 1} ('{layout.rows[0][0]}')",
+        f"column {column + 1} ('{layout.header[column]}')",
     )
 
 
@@ -171,7 +179,7 @@ def _report_cells(
 ) -> None:
     """Report the first cells of each kind of damage, and count the others."""
     rest = bad
-    for _, pattern, remedy in DAMAGES:
+    for pattern, remedy in DAMAGES:
         alike = [cell for cell in rest if pattern.fullmatch(cell[2].strip())]
         rest = [cell for cell in rest if not pattern.fullmatch(cell[2].strip())]
         for number, (row, column, found) in enumerate(alike[:SHOWN], start=1):
