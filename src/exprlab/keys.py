@@ -25,8 +25,7 @@ CLASSES = ("benign", "malignant")
 SUBTYPE = "subtype"
 # What the numbers of a cohort are: raw counts of reads; transcripts per million; logarithms to base
 # 2, or log ratios, which may be negative; intensities of a microarray on their own scale.
-COUNTS = "counts"
-VALUES = (COUNTS, "tpm", "log2", "intensity")
+COUNTS, TPM, LOG2, INTENSITY = VALUES = ("counts", "tpm", "log2", "intensity")
 # How a missing entry of an integer count matrix is stored; one of the other kinds is NaN.
 MISSING_COUNT = -1
 

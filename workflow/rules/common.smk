@@ -8,7 +8,7 @@ try:
     from exprlab.cohort.plan import plan_design
     from exprlab.config.designs import designs_to_json
     from exprlab.config.experiment import parse_config, picked, tracking_uri
-    from exprlab.config.files import float32_bytes
+    from exprlab.config.files import files_in, float32_bytes
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
@@ -36,6 +36,8 @@ NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS
 BASELINES = [name for name in MODELS if name not in NETWORKS]
 # Of these the truth is known, ...
 SIMULATED = [name for name in DATASETS if CONFIG.datasets[name].source == "simulate"]
+# ... these are read from files, ...
+OWN = [name for name in DATASETS if CONFIG.datasets[name].source == "files"]
 # ... and these have samples to predict.
 WITH_NEW = [name for name in DATASETS if CONFIG.datasets[name].has_new_samples]
 
@@ -117,7 +119,7 @@ SPLIT_FILES = [
     "{dataset}/preprocessing/{split}/preprocessor.safetensors",
     "{dataset}/preprocessing/{split}/features.npy",
 ]
-DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
+DATA_FIGURES = ["levels", "quality", "pca"]
 GENE_FIGURES = ["recovery", "top_genes"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)
@@ -158,6 +160,28 @@ def as_json(section):
 
 def cohort_params(wildcards):
     return as_json(CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort))
+
+
+def own_files(wildcards):
+    """Give the user's files of a cohort; of a folder all that is in it."""
+    settings = CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort)
+    return [str(file) for path in settings.paths() for file in files_in(path)]
+
+
+def files_to_check(wildcards):
+    """Give a simulated cohort, or the files of a cohort of one's own."""
+    if wildcards.dataset in OWN:
+        return own_files(wildcards)
+    return f"results/{wildcards.dataset}/data/{wildcards.cohort}.h5ad"
+
+
+def check_arguments(wildcards):
+    """Give what `exprlab check` is told of the cohort, in words of the command line."""
+    if wildcards.dataset in OWN:
+        return ["--params", cohort_params(wildcards), "--cohort", wildcards.cohort]
+    labels = ["--no-labels"] if wildcards.cohort == "new_samples" else []
+    classes = CONFIG.datasets[wildcards.dataset].classes
+    return [files_to_check(wildcards), "--classes", *classes, *labels]
 
 
 def split_settings(wildcards):

@@ -68,6 +68,11 @@ class RunFacts:
         return is_simulated(self.params["dataset"])
 
     @property
+    def values(self) -> str:
+        """Return what the numbers of a sample are, one of `keys.VALUES`."""
+        return self.packed["preprocessing"]["values"]
+
+    @property
     def classes(self) -> list[str]:
         """Return the classes that the model knows, in the order of their labels."""
         return self.packed["classes"]

@@ -15,10 +15,6 @@ THRESHOLD_RULES = {
     "youden": "the one with the largest Youden index, sensitivity + specificity - 1,",
     "accuracy": "the one with the largest accuracy",
 }
-SIZE_FACTORS = {
-    "median_of_ratios": "the median of the ratios to the geometric mean of the training samples",
-    "cpm": "the total number of reads",
-}
 
 
 def architecture_words(network: Mapping[str, Any]) -> str:
@@ -69,19 +65,6 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
     if settings["batch_norm"]:
         found.append("batch normalisation")
     return found
-
-
-def encoding_words(settings: Mapping[str, Any]) -> str:
-    """Return how counts become inputs."""
-    depth = SIZE_FACTORS.get(settings["size_factors"], settings["size_factors"])
-    batches = "; the shift of a named batch is removed" * (settings["batch_correction"] == "centre")
-    return (
-        f"genes with at least {count(settings['min_count'], 'read')} in at least "
-        f"{100 * settings['min_fraction']:g} % of the training samples are kept; counts are "
-        f"brought to equal sequencing depth by {depth}, given as log(1 + counts per million), "
-        "centred and scaled to standard deviation 1 per gene, and limited to "
-        f"± {settings['clip']:g} standard deviations{batches}"
-    )
 
 
 def cohort_words(checks: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -9,7 +10,17 @@ from pydantic import Field, field_validator, model_validator
 from exprlab.config.designs import Design
 from exprlab.config.section import Section, setting
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
-from exprlab.keys import DESIGNS, HOLDOUT, K_FOLD, class_names, split_name
+from exprlab.keys import (
+    COUNTS,
+    DESIGNS,
+    HOLDOUT,
+    INTENSITY,
+    K_FOLD,
+    LOG2,
+    TPM,
+    class_names,
+    split_name,
+)
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -108,17 +119,45 @@ class SplitConfig(Section):
         return SplitConfig(**{"design": name, **kept})
 
 
+# Which kinds of values a setting of the preprocessing is for; all others are for every kind.
+PREPROCESS_OF_VALUES = {
+    "min_count": (COUNTS,),
+    "min_tpm": (TPM,),
+    "size_factors": (COUNTS,),
+    "transform": (COUNTS,),
+    "array_normalisation": (LOG2, INTENSITY),
+}
+
+
 class PreprocessConfig(Section):
-    """From counts to the network's inputs; everything is fitted on training samples only."""
+    """From counts or other values to a model's inputs, all fitted on training samples only."""
 
     min_count: int = setting(
-        10, "a gene counts as seen in a sample from this many reads on", "reads", ge=0
+        10, "counts: a gene counts as seen in a sample from this many reads on", "reads", ge=0
+    )
+    min_tpm: float = setting(
+        1.0, "tpm: a gene counts as seen in a sample from this value on", "TPM", ge=0
     )
     min_fraction: float = setting(
-        0.05, "keep genes seen in at least this fraction of training samples", ge=0, le=1
+        0.05,
+        "keep genes seen in at least this fraction of training samples; log2 and intensity: seen = "
+        "not missing",
+        ge=0,
+        le=1,
     )
-    size_factors: Literal["median_of_ratios", "cpm"] = setting(
-        "median_of_ratios", "how sequencing depth is removed"
+    size_factors: Literal["median_of_ratios", "tmm", "upper_quartile", "cpm", "none"] = setting(
+        "median_of_ratios", "counts: how sequencing depth is removed"
+    )
+    transform: Literal["log1p", "vst"] = setting(
+        "log1p",
+        "counts: the logarithm of 1 + counts per million, or DESeq2's variance-stabilising "
+        "transform",
+    )
+    array_normalisation: Literal["median", "quantile", "none"] = setting(
+        "median", "log2 and intensity: what is made equal in all samples"
+    )
+    n_top_genes: int = setting(
+        0, "keep only so many genes, those that vary most in training; 0 keeps all", "genes", ge=0
     )
     clip: float = setting(
         10.0, "limit of a scaled value; tames outliers", "standard deviations", gt=0
@@ -128,6 +167,17 @@ class PreprocessConfig(Section):
         "take from each gene what the sample's batch shifts it by (centre), or nothing (none); "
         "without a column batch there is nothing to take",
     )
+
+    def without_effect(self, kinds: Collection[str]) -> list[str]:
+        """Say which settings were changed although no value of these kinds uses them."""
+        return [
+            f"preprocess.{name}: found {getattr(self, name)}, which is for values "
+            f"{' and '.join(used_by)}; the experiment's are {', '.join(sorted(set(kinds)))}: leave "
+            f"it at {PreprocessConfig.model_fields[name].default}"
+            for name, used_by in PREPROCESS_OF_VALUES.items()
+            if getattr(self, name) != PreprocessConfig.model_fields[name].default
+            and not set(used_by) & set(kinds)
+        ]
 
 
 class MLPConfig(Section):

@@ -31,7 +31,7 @@ from exprlab.keys import (
 
 Table = dict[str, list[str]]
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB\x60\x82"
-OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_pca", "log_pca")
+OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "level", "quality", "raw_pca", "log_pca")
 # Classes, patients and batches are counted only if the sample table has such a column.
 CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = (
@@ -218,7 +218,7 @@ def read_dataset(
     """
     folder, splits = results / name, design.splits_of(repeats)
     overview_path = folder / "data" / "overview.json"
-    overview = read_object(overview_path, (*OVERVIEW_KEYS, "classes"))
+    overview = read_object(overview_path, (*OVERVIEW_KEYS, "classes", "values"))
     with reading(overview_path):
         columns = [key for key in OVERVIEW_KEYS[:5] if overview[key] is not None]
         lengths = {key: len(overview[key]) for key in columns}

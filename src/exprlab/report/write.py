@@ -154,14 +154,14 @@ def _data_part(results: Path, data: DatasetInputs) -> dict[str, Any]:
         figures = data_figures.draw_overview(data.overview)
         overview = [
             picture(
-                figures["library_sizes"],
-                f"Box plots of reads per sample by class and batch, data set {data.name}",
-                captions.library_sizes(data.overview),
+                figures["levels"],
+                f"Box plots of the level of samples by class and batch, data set {data.name}",
+                captions.levels(data.overview),
             ),
             picture(
-                figures["zero_fraction"],
-                f"Box plots of the fraction of genes without a read, data set {data.name}",
-                captions.zero_fraction(data.overview),
+                figures["quality"],
+                f"Box plots of the quality of samples by class and batch, data set {data.name}",
+                captions.quality(data.overview),
             ),
         ]
         components = picture(
