@@ -80,6 +80,9 @@ def test_run_with_fewer_training_samples_is_made_again_with_as_many(
     results: Path, tmp_path: Path
 ) -> None:
     (results / "tumours/mlp/seed-1-n-9").mkdir()
+    whole = manifest()
+    extra = {**whole["files"][-1], "path": "tumours/mlp/seed-1-n-9/evaluation.json"}
+    write_json(results / "manifest.json", {**whole, "files": [*whole["files"], extra]})
     run = open_original(str(results / "tumours/mlp/seed-1-n-9"), tmp_path)
     chosen = {"datasets": ["tumours"], "models": ["mlp"], "seeds": [1], "train_sizes": [9]}
     assert run.config["experiment"] == chosen

@@ -9,7 +9,7 @@ from typing import Any
 
 from exprlab.errors import UserError, did_you_mean
 from exprlab.files import read_json
-from exprlab.keys import ENVIRONMENT_FILE, RECORD_FILE, split_parts
+from exprlab.keys import ENVIRONMENT_FILE, split_parts
 from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
 from exprlab.tracking.records import MODEL_FOLDER
 
@@ -151,9 +151,17 @@ def _run_of_folder(name: str, path: Path) -> Original:
 
 
 def _runs(manifest: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return (dataset, model, split) of every run of an experiment, as in its manifest."""
-    paths = [Path(entry["path"]) for entry in manifest["files"]]
-    return [path.parts[-4:-1] for path in paths if path.name == RECORD_FILE]  # type: ignore[misc]
+    """Return (dataset, model, split) of every run of an experiment, and of every pooled repeat."""
+    experiment = manifest["config"]["experiment"]
+    places = [tuple(entry["path"].split("/")) for entry in manifest["files"]]
+    found = (
+        place[:3]
+        for place in places
+        if len(place) > 3
+        and place[0] in experiment["datasets"]
+        and place[1] in experiment["models"]
+    )
+    return list(dict.fromkeys(found))  # type: ignore[arg-type]
 
 
 def _entries(manifest: dict[str, Any], run: tuple[str, str, str] | None) -> list[dict[str, Any]]:

@@ -215,7 +215,8 @@ def final_metrics(
         found[f"test/uncalibrated_{metric}"] = parts["value"]
     # Of two classes the cells of the confusion matrix; of more, each class against the rest.
     for name, value in flatten(evaluation.get("by_class") or evaluation.get("confusion", {})):
-        found[f"test/{re.sub(NO_METRIC_NAME, '_', name)}"] = float(value)
+        if value != "null":
+            found[f"test/{re.sub(NO_METRIC_NAME, '_', name)}"] = float(value)
     found["test/n_samples"] = evaluation.get("n_test")
     for name in ("threshold", "temperature"):
         found[name] = evaluation.get(name)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exprlab.files import digest_of, sha256
+from exprlab.files import digest_of, read_json, sha256
 from exprlab.keys import SIDE_FILES, split_parts
 from exprlab.tracking.records import FORMAT, RunRecord
 from exprlab.tracking.status import FAILED, FINISHED, KILLED
@@ -67,7 +67,7 @@ def make_study(
         members=tuple(members),
         complete=len(members) == n_wanted and all(m.evaluation for m in members),
         params=_shared(members),
-        metrics=_spread(members),
+        metrics=_spread(members, present),
         files=present,
     )
 
@@ -78,17 +78,23 @@ def _shared(members: Sequence[RunRecord]) -> dict[str, str]:
     return dict(sorted(common))
 
 
-def _spread(members: Sequence[RunRecord]) -> dict[str, float]:
-    """Return mean and standard deviation over splits of each model's test metrics.
+def _spread(members: Sequence[RunRecord], files: Sequence[Path]) -> dict[str, float]:
+    """Return mean and standard deviation over repeats of each model's test metrics.
 
-    Runs with fewer training samples, made for learning curves, do not count.
+    Where repeats have folds, these are judged together: comparison.json has the numbers, and the
+    limits of each mean. Runs with fewer training samples, made for learning curves, do not count.
     """
     several = len({member.dataset for member in members}) > 1
     values: dict[str, list[float]] = defaultdict(list)
+    folded: dict[str, RunRecord] = {}
     for member in members:
-        if split_parts(member.split).size is not None:
+        _, fold, size = split_parts(member.split)
+        if size is not None:
             continue
         owner = f"{member.dataset}/{member.model}" if several else member.model
+        if fold is not None:
+            folded[owner] = member
+            continue
         for metric in member.evaluation.get("metrics", {}):
             if f"test/{metric}" in member.metrics:
                 values[f"{owner}/test/{metric}"].append(member.metrics[f"test/{metric}"])
@@ -96,4 +102,19 @@ def _spread(members: Sequence[RunRecord]) -> dict[str, float]:
     for name, group in values.items():
         if len(group) > 1:
             found[f"{name}_sd"] = statistics.stdev(group)
+    return found | _of_folds(folded, files)
+
+
+def _of_folds(folded: Mapping[str, RunRecord], files: Sequence[Path]) -> dict[str, float]:
+    """Return what comparison.json says of models that were judged in folds, by owner."""
+    comparison = next((path for path in files if path.name == "comparison.json"), None)
+    if comparison is None or not folded:
+        return {}
+    datasets = read_json(comparison)["datasets"]
+    found = {}
+    for owner, member in folded.items():
+        for metric, summary in datasets[member.dataset]["models"][member.model].items():
+            for name in ("mean", "sd", "low", "high"):
+                if summary.get(name) is not None:
+                    found[f"{owner}/test/{metric}_{name}"] = summary[name]
     return found
