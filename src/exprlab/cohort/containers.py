@@ -49,6 +49,16 @@ def read_h5ad(path: Path, request: Request, problems: Problems) -> ExpressionTab
     values = matrix.toarray() if sparse else matrix
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         raise Unreadable(f"its {place} holds no table of numbers", "store numbers there")
+    if values.shape != (len(samples), len(genes)):
+        raise Unreadable(
+            f"its {place} has {values.shape[0]:,} rows and {values.shape[1]:,} columns, but obs has "
+            f"{len(samples):,} and var {len(genes):,} entries",
+            "write the file again",
+        )
+    if not values.size:
+        raise Unreadable(
+            f"holds {len(samples):,} samples and {len(genes):,} genes", "write the file again"
+        )
     if request.values == COUNTS and place == "layers/counts" and values.dtype.kind == "i":
         missing = values == MISSING_COUNT
         values = np.where(missing, np.nan, values) if missing.any() else values

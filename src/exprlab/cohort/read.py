@@ -55,6 +55,12 @@ def read_tables(
         genes_in=settings.genes_in,
         sample_ids=frozenset() if sheet is None else frozenset(sheet.samples.index),
         columns=frozenset() if sheet is None else frozenset(sheet.samples.columns),
+        others={}
+        if sheet is None
+        else {
+            str(name): frozenset(cells.dropna().astype(str))
+            for name, cells in sheet.samples.items()
+        },
         transcripts=Path(settings.transcripts) if settings.transcripts else None,
     )
     found = [read_expression(Path(path), request, problems) for path in settings.expression]
