@@ -78,7 +78,7 @@ def thousands_separator(lab: Lab) -> None:
     lab.set(5, 3, "1,234")
 
 
-@damage("expression.tsv: row 2", "column 2", "5,087", "decimal comma")
+@damage("expression.tsv", "column 2", "5,087", "decimal comma")
 def decimal_commas(lab: Lab) -> None:
     text = np.log2(lab.counts + 1).map(lambda x: f"{x:.3f}".replace(".", ","))
     lab.counts = text

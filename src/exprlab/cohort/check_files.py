@@ -64,7 +64,7 @@ def _check(
         return {}, []
     tables = read_tables(settings, sheet, problems)
     damaged = {error.file for error in problems.errors}
-    notes = []
+    notes = list(sheet.notes) if sheet else []
     for table in tables:
         notes += check_table(table, settings.values, problems, table.path not in damaged)
     if sheet is not None:
@@ -72,17 +72,22 @@ def _check(
     if len(tables) < len(settings.expression):
         return {}, notes
     cohort = assembled(tables, sheet, settings, problems)
-    if cohort is None or not len(cohort.samples):
+    if cohort is None:
+        return {}, notes
+    _check_ends(cohort, problems)
+    if not len(cohort.samples):
         return {}, notes
     if sheet is None:
-        _check_own_samples(cohort, needs, problems)
-    _check_ends(cohort, problems)
-    return check_cohort(cohort, needs, problems), [*cohort.notes, *notes]
+        _check_own_samples(cohort, settings, needs, problems)
+    return check_cohort(cohort, needs, problems), list(dict.fromkeys([*cohort.notes, *notes]))
 
 
-def _check_own_samples(cohort: Cohort, needs: Needs, problems: Problems) -> None:
+def _check_own_samples(
+    cohort: Cohort, settings: FilesDataset, needs: Needs, problems: Problems
+) -> None:
     """Check what the files of values say themselves of their samples."""
-    if needs.labels and LABEL not in cohort.samples:
+    # That a column of another name is not there is reported when it is read.
+    if needs.labels and LABEL not in cohort.samples and settings.columns.label == LABEL:
         problems.error(
             cohort.tables[0].path,
             "",
@@ -90,7 +95,6 @@ def _check_own_samples(cohort: Cohort, needs: Needs, problems: Problems) -> None
             "give a sample table with ids and classes (`samples`)"
             f"{did_you_mean(LABEL, map(str, cohort.samples.columns))}",
         )
-        return
     classes = class_names(cohort.samples)
     check_samples(cohort.samples, classes, sheet_places(cohort), needs, problems)
 

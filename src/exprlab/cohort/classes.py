@@ -16,7 +16,10 @@ from exprlab.keys import LABEL, PATIENT
 # A class with fewer samples than this gives intervals too wide to conclude anything from.
 FEW_SAMPLES = 30
 # Labels that say that the class is not known, beside those that say that there is nothing.
-UNKNOWN = frozenset({"?", ".", "unknown", "missing", "not available", "not reported", "tbd"})
+UNKNOWN = frozenset(
+    {"?", ".", "unknown", "missing", "not available", "not reported", "tbd"}
+    | {"#ref!", "#name?", "#value!", "#num!", "#div/0!", "#null!"}
+)
 
 
 def check_labels(

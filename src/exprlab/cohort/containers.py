@@ -40,7 +40,12 @@ def read_h5ad(path: Path, request: Request, problems: Problems) -> ExpressionTab
             place = _matrix_place(file, request)
             matrix = read_elem(file[place])
             samples, genes = read_elem(file["obs"]), read_elem(file["var"])
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            if not isinstance(matrix, np.ndarray):
+                # Damaged indices would be written to wherever they point.
+                matrix.check_format(full_check=True)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:  # what h5py and anndata raise depends on where the damage is
         reason = (str(error).partition("\n")[0] or type(error).__name__).strip("'\"")
         raise Unreadable(
             f"cannot be read as .h5ad ({reason})", "the file is damaged or cut off: copy it again"
@@ -49,6 +54,16 @@ def read_h5ad(path: Path, request: Request, problems: Problems) -> ExpressionTab
     values = matrix.toarray() if sparse else matrix
     if values.ndim != 2 or values.dtype.kind not in "iufb":
         raise Unreadable(f"its {place} holds no table of numbers", "store numbers there")
+    if values.shape != (len(samples), len(genes)):
+        raise Unreadable(
+            f"its {place} has {values.shape[0]:,} rows and {values.shape[1]:,} columns, but there "
+            f"are {len(samples):,} entries of obs and {len(genes):,} of var",
+            "write the file again",
+        )
+    if not values.size:
+        raise Unreadable(
+            f"holds {len(samples):,} samples and {len(genes):,} genes", "write the file again"
+        )
     if request.values == COUNTS and place == "layers/counts" and values.dtype.kind == "i":
         missing = values == MISSING_COUNT
         values = np.where(missing, np.nan, values) if missing.any() else values
@@ -95,11 +110,12 @@ def read_parquet(path: Path, request: Request, problems: Problems) -> Grid:
     Unreadable
         If it is no Parquet file, or holds no numbers.
     """
-    import pyarrow
 
     try:
         frame = pd.read_parquet(path, use_threads=False, pre_buffer=False)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # what is raised depends on where the damage is
         raise Unreadable(
             f"cannot be read as Parquet ({str(error).partition(chr(10))[0]})", "write it again"
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,8 @@ class Request:
         Those of the sample table; none if there is no such table.
     columns
         Names of the columns of the sample table.
+    others
+        What stands in those of them that hold text or numbers of samples, where ids may be meant.
     transcripts
         Table of transcripts and their genes, for salmon; None without.
     """
@@ -36,6 +39,7 @@ class Request:
     genes_in: str = "auto"
     sample_ids: frozenset[str] = frozenset()
     columns: frozenset[str] = frozenset()
+    others: Mapping[str, frozenset[str]] = field(default_factory=dict)
     transcripts: Path | None = None
 
 

@@ -122,11 +122,12 @@ def _report_twins(
     return [group[0] for group in groups.values()]
 
 
-def near_miss(name: str, others: Iterable[str]) -> str:
+def near_miss(name: str, others: Iterable[str], typos: bool = True) -> str:
     """Return a hint at the one id among others that a program or a person has made this one of.
 
     R turns '-' into '.' and puts an X before a digit; spreadsheets drop leading zeros; barcodes go
-    on with the portion of the sample; names differ in case and blanks.
+    on with the portion of the sample; names differ in case and blanks. If there is none of these,
+    the one that is most alike is hinted at where `typos` are looked for.
     """
     others = list(others)
     alike = [other for other in others if _bare(other) == _bare(name)]
@@ -138,7 +139,7 @@ def near_miss(name: str, others: Iterable[str]) -> str:
     for found in (alike, longer):
         if len(found) == 1:
             return f"; did you mean '{found[0]}'?"
-    return did_you_mean(name, others)
+    return did_you_mean(name, others) if typos else ""
 
 
 def _bare(name: str) -> str:

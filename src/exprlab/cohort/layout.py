@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from exprlab.cohort.stream import BINARIES, Unreadable, bare_name, opened
 
@@ -60,7 +61,27 @@ class Layout:
 def text_of(path: Path) -> Iterator[io.TextIOBase]:
     """Open a file as text; a byte order mark is no part of it."""
     with opened(path) as stream:
-        yield io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        whole = io.BufferedReader(_WithoutZeros(stream), 1 << 18)
+        yield io.TextIOWrapper(whole, encoding="utf-8-sig", newline="")
+
+
+class _WithoutZeros(io.RawIOBase):
+    """Bytes of a text; zero bytes, which some readers skip, are refused wherever they stand."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._stream.read(len(buffer))
+        if b"\0" in found:
+            raise Unreadable(
+                "is no text: it holds zero bytes", "the file is damaged: copy it again"
+            )
+        buffer[: len(found)] = found
+        return len(found)
 
 
 def find_layout(path: Path, numbers: bool = True) -> Layout:

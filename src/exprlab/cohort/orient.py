@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from exprlab.cohort.grid import Grid, Request, narrowed
-from exprlab.cohort.problems import listed
+from exprlab.cohort.ids import near_miss
+from exprlab.cohort.problems import SHOWN, listed
 from exprlab.cohort.stream import Unreadable
 from exprlab.cohort.table import ExpressionTable
 
@@ -89,9 +90,21 @@ def find_genes(grid: Grid, request: Request) -> tuple[str, str]:
             f"no id of the sample table, such as {listed(sorted(request.sample_ids), 2)}, is a "
             f"column (such as {listed(grid.column_ids, 2)}) or the first entry of a row (such as "
             f"{listed(grid.row_ids, 2)})",
-            "check the ids of the sample table (`id` of `columns` names their column)",
+            _meant_ids(grid, request),
         )
     return _by_genes(grid)
+
+
+def _meant_ids(grid: Grid, request: Request) -> str:
+    """Say which ids may have been meant where the sample table has none of those in a grid."""
+    there = [*grid.column_ids, *grid.row_ids]
+    for column, cells in request.others.items():
+        if found := sorted(cells & set(there)):
+            return f"set `id` of `columns` to '{column}', which holds {listed(found, 2)}"
+    for name in sorted(request.sample_ids)[:SHOWN]:
+        if hint := near_miss(name, there, typos=False):
+            return f"make the ids of '{name}' and all others alike in both files{hint}"
+    return "check the ids of the sample table (`id` of `columns` names their column)"
 
 
 def _by_samples(grid: Grid, request: Request) -> tuple[str, str] | None:

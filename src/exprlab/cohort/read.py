@@ -55,10 +55,20 @@ def read_tables(
         genes_in=settings.genes_in,
         sample_ids=frozenset() if sheet is None else frozenset(sheet.samples.index),
         columns=frozenset() if sheet is None else frozenset(sheet.samples.columns),
+        others={} if sheet is None else _unique_texts(sheet),
         transcripts=Path(settings.transcripts) if settings.transcripts else None,
     )
     found = [read_expression(Path(path), request, problems) for path in settings.expression]
     return [table for table in found if table is not None]
+
+
+def _unique_texts(sheet: Sheet) -> dict[str, frozenset[str]]:
+    """Return the columns that could hold ids: all their cells differ. By the user's names."""
+    return {
+        str(name).removeprefix("other_"): frozenset(cells.astype(str))
+        for name, cells in sheet.samples.items()
+        if cells.is_unique
+    }
 
 
 def assembled(

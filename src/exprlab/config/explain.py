@@ -64,8 +64,11 @@ def _allowed_keys(title: str, location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that are allowed at a location of the model called `title`."""
     from exprlab.config.experiment import Config  # which explains its errors with this module
 
+    own = {section.__name__: section for section in SOURCES.values()}
+    if title in own and location:
+        return list(Columns.model_fields)
     if title != "Config":
-        return list(getattr(steps, title).model_fields)
+        return list((own.get(title) or getattr(steps, title)).model_fields)
     if not location:
         return list(Config.model_fields)
     if location[0] == "datasets":
