@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "provenance": {"errors", "files", "keys"},
     "config": {"errors", "keys"},
     "data": {"config", "errors", "files", "keys", "outputs"},
-    "cohort": {"errors"},
+    "cohort": {"config", "errors", "keys"},
     "preprocess": {"config", "data", "errors", "files", "keys"},
     "nets": set(),
     "evaluation": {"config", "errors", "keys", "outputs"},

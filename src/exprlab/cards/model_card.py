@@ -274,7 +274,7 @@ def _ethics(facts: RunFacts) -> list[str]:
 def _caveats(facts: RunFacts) -> list[str]:
     found, metrics = facts.evaluation, dict(_known_metrics(facts))
     items = [f"Check of the data: {escape(warning)}" for warning in facts.checks["warnings"]]
-    items += [f"{escape(words)}." for words in phrases.chance_words([facts])]
+    items += [f"{escape(words)}." for words in phrases.chance_words({facts.name: facts.evaluation})]
     if phrases.is_wide(metrics["auroc"]):
         items.append(
             f"The interval of AUROC is wide: {count(found['n_test'], 'test sample')} leave it "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from exprlab.cards.facts import RunFacts
 from exprlab.keys import TEST, TRAIN, VAL, told_apart
 from exprlab.report.sentences import count, listing
 from exprlab.report.words import layer_words
@@ -131,16 +130,16 @@ def is_wide(entry: Mapping[str, Any]) -> bool:
     return low is None or high is None or not high - low <= WIDE
 
 
-def chance_words(runs: Iterable[RunFacts]) -> list[str]:
-    """Return a warning for each run that may be guessing."""
+def chance_words(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a warning for each evaluation, by the name of its run, that may show guessing."""
     words = []
-    for run in runs:
-        auroc = run.evaluation["metrics"]["auroc"]
+    for name, evaluation in evaluations.items():
+        auroc = evaluation["metrics"]["auroc"]
         if auroc["high"] is not None and auroc["high"] < 0.5:
-            words.append(f"{run.name} ranks samples worse than guessing (AUROC below 0.5)")
+            words.append(f"{name} ranks samples worse than guessing (AUROC below 0.5)")
         elif auroc["low"] is not None and auroc["low"] <= 0.5:
             words.append(
-                f"{run.name} cannot be told from guessing (the interval of its AUROC covers 0.5)"
+                f"{name} cannot be told from guessing (the interval of its AUROC covers 0.5)"
             )
     return words
 

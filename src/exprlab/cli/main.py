@@ -24,6 +24,7 @@ COMMANDS = {
     "train-baseline": "fit a baseline model",
     "calibrate": "calibrate a trained model and pack it with its preprocessing",
     "evaluate": "judge a model on the test samples",
+    "pool": "judge the models of all folds of a repeat together",
     "evaluate-new-samples": "judge all models on the new cohort, where its labels are known",
     "evaluate-oracle": "judge the oracle on the same test samples",
     "guard": "stop if permuted labels can be predicted",

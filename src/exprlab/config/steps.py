@@ -7,9 +7,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from exprlab.config.designs import Design
 from exprlab.config.section import Section, setting
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
-from exprlab.keys import COUNTS, INTENSITY, LOG2, TPM, class_names, split_name
+from exprlab.keys import (
+    COUNTS,
+    DESIGNS,
+    HOLDOUT,
+    INTENSITY,
+    K_FOLD,
+    LOG2,
+    TPM,
+    class_names,
+    split_name,
+)
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -70,21 +81,42 @@ class SimulatedDataset(Section):
 class SplitConfig(Section):
     """How samples are divided; all samples of a patient go to the same side."""
 
+    design: Literal[DESIGNS] = setting(  # type: ignore[valid-type]
+        "auto",
+        "once (holdout), in folds that are tested in turn (k_fold, or leave_one_batch_out, where "
+        "each batch is a fold), or as the sample table says (published); auto: published where it "
+        "has such a column, else k_fold below 500 samples and holdout from there on",
+    )
+    folds: int = setting(5, "folds of k_fold, each tested once per seed", "folds", ge=2, le=1000)
     val_fraction: float = setting(
-        0.15, "fraction for validation: early stopping, calibration, threshold", gt=0, lt=1
+        0.15,
+        "fraction for validation (early stopping, calibration, threshold): of all samples in a "
+        "holdout, else of those that are not tested; a published split may have its own",
+        gt=0,
+        lt=1,
     )
     test_fraction: float = setting(
-        0.2, "fraction for the test, which nothing is fitted on", gt=0, lt=1
+        0.2, "fraction for the test of a holdout, which nothing is fitted on", gt=0, lt=1
     )
 
     @model_validator(mode="after")
     def _leaves_training_samples(self) -> SplitConfig:
-        if self.val_fraction + self.test_fraction >= 1:
+        once = self.design in ("auto", HOLDOUT)
+        if once and self.val_fraction + self.test_fraction >= 1:
             raise ValueError(
                 f"val_fraction {self.val_fraction} + test_fraction {self.test_fraction} leave no "
                 "training samples; their sum must be below 1"
             )
         return self
+
+    def of_design(self, name: str) -> SplitConfig:
+        """Return the settings that decide a split of this design, which is not auto.
+
+        Those of other designs are left at their defaults, so that changing them reruns nothing.
+        """
+        used = {HOLDOUT: ("test_fraction",), K_FOLD: ("folds",)}.get(name, ())
+        kept = {key: getattr(self, key) for key in ("val_fraction", *used)}
+        return SplitConfig(**{"design": name, **kept})
 
 
 # Which kinds of values a setting of the preprocessing is for; all others are for every kind.
@@ -301,7 +333,7 @@ class ExperimentConfig(Section):
     )
     seeds: list[Annotated[int, Field(ge=0)]] = setting(
         lambda: [0, 1],
-        "one split and one training of each model per seed; several show the spread",
+        "repeats: a division of the samples and trainings of its own for each seed",
         min_length=1,
     )
     train_sizes: list[Annotated[int, Field(ge=2)]] = setting(
@@ -310,10 +342,19 @@ class ExperimentConfig(Section):
         "samples",
     )
 
-    def splits(self) -> list[str]:
-        """Return the splits in which all training samples train, one per seed."""
+    def splits(self, design: Design) -> list[str]:
+        """Return the splits in which all training samples train, by seed, then by fold."""
+        return [split for seed in self.seeds for split in design.splits(seed)]
+
+    def smaller_splits(self, design: Design) -> list[str]:
+        """Return the splits with fewer training samples, by seed, by size as listed, by fold."""
+        sizes = ((seed, size) for seed in self.seeds for size in self.train_sizes)
+        return [split for seed, size in sizes for split in design.splits(seed, size)]
+
+    def repeats(self) -> list[str]:
+        """Return what models are judged by: all folds of a seed together, or its one split."""
         return [split_name(seed) for seed in self.seeds]
 
-    def smaller_splits(self) -> list[str]:
-        """Return the splits with fewer training samples, by seed, then by size as listed."""
+    def smaller_repeats(self) -> list[str]:
+        """Return the same with fewer training samples."""
         return [split_name(seed, size) for seed in self.seeds for size in self.train_sizes]
