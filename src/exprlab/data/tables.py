@@ -19,11 +19,20 @@ from exprlab.keys import (
     ORACLE_RECORDED,
     PATIENT,
     PREDICTION,
+    PREDICTION_SET,
     PROBABILITY,
     SAMPLE_ID,
     SPLIT,
 )
-from exprlab.outputs import calibrate, decide, gathered, spread
+from exprlab.outputs import (
+    Calibration,
+    PredictionSets,
+    calibrate,
+    decide,
+    gathered,
+    set_words,
+    spread,
+)
 
 if TYPE_CHECKING:
     from exprlab.data.training_table import TrainingTable
@@ -65,34 +74,48 @@ def _logit_table(table: TrainingTable, logits: np.ndarray) -> pd.DataFrame:
 
 def read_logits(path: Path, split: str) -> pd.DataFrame:
     """Read the logits of one split: sample_id, label (from 0 on), logit or a logit per class."""
-    frame = _read_parquet(path)
+    frame = read_all_logits(path)
     return frame[frame[SPLIT] == split].drop(columns=SPLIT).reset_index(drop=True)
 
 
-def outputs(
-    logit: np.ndarray, temperature: float, threshold: float | None, classes: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Return what a model says of samples: probabilities before and after calibration, class.
+def read_all_logits(path: Path) -> pd.DataFrame:
+    """Read the logits of all samples, in the order of the counts, with the column split."""
+    return _read_parquet(path)
 
-    The class is its place in `classes`.
+
+def outputs(
+    logit: np.ndarray,
+    calibration: Calibration,
+    threshold: float | None,
+    classes: Sequence[str],
+    sets: PredictionSets | None = None,
+) -> dict[str, np.ndarray]:
+    """Return what a model says of samples: probabilities before and after calibration, class, set.
+
+    The class is its place in `classes`. Without `sets`, as for the oracle, there is no set.
     """
-    calibrated = calibrate(logit, temperature)
-    return {
+    calibrated = calibrate(logit, calibration)
+    called = decide(calibrated, threshold)
+    found = {
         **spread(PROBABILITY, calibrate(logit, 1.0), classes),
         **spread(CALIBRATED, calibrated, classes),
-        PREDICTION: decide(calibrated, threshold),
+        PREDICTION: called,
     }
+    if sets is None:
+        return found
+    return {**found, PREDICTION_SET: set_words(sets.of(calibrated, called), classes)}
 
 
 def write_predictions(
     path: Path,
     test: pd.DataFrame,
-    temperature: float,
+    calibration: Calibration,
     threshold: float | None,
     classes: Sequence[str] = CLASSES,
+    sets: PredictionSets | None = None,
 ) -> None:
     """Add probabilities and predictions to the logits of test samples and write them."""
-    frame = test.assign(**outputs(gathered(LOGIT, test), temperature, threshold, classes))
+    frame = test.assign(**outputs(gathered(LOGIT, test), calibration, threshold, classes, sets))
     with atomic_path(path) as temporary:
         frame.to_parquet(temporary, index=False)
 
