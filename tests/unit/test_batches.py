@@ -351,7 +351,7 @@ def test_file_and_table_and_any_blocks_give_the_same(
 
 
 def test_the_folder_holds_the_shifts(model: Model, tmp_path: Path) -> None:
-    save_model(tmp_path / "model", model)
+    model = save_model(tmp_path / "model", model)
     new = counts_of(40, {"A": -0.5, "D": 1.0}, 6).drop(columns="label")
     again = load_model(tmp_path / "model")
     pd.testing.assert_frame_equal(predict_frame(again, new), predict_frame(model, new))

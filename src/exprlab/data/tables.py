@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # The oracle's probabilities are kept to nine digits.
 CERTAIN = 1e-9
+# Rows of a group of a Parquet file that is written as its blocks come, at least.
+ROW_GROUP = 10_000
 
 
 def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
@@ -126,20 +128,41 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def write_blocks(target: Path | TextIO, blocks: Iterable[pd.DataFrame]) -> None:
-    """Write tables that arrive in blocks as one TSV, with one header."""
+    """Write tables that arrive in blocks as one: Parquet (.parquet), else TSV with one header."""
     if not isinstance(target, Path):
-        _write_blocks(target, blocks)
+        _write_text(target, blocks)
         return
-    with (
-        atomic_path(target) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as stream,
-    ):
-        _write_blocks(stream, blocks)
+    with atomic_path(target) as temporary:
+        if target.suffix == ".parquet":
+            _write_row_groups(temporary, blocks)
+            return
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            _write_text(stream, blocks)
 
 
-def _write_blocks(stream: TextIO, blocks: Iterable[pd.DataFrame]) -> None:
+def _write_text(stream: TextIO, blocks: Iterable[pd.DataFrame]) -> None:
     for i, block in enumerate(blocks):
         block.to_csv(stream, sep="\t", header=i == 0, float_format="%.6g", lineterminator="\n")
+
+
+def _write_row_groups(path: Path, blocks: Iterable[pd.DataFrame]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer, waiting, n_waiting = None, [], 0
+    try:
+        for block in blocks:
+            waiting.append(pa.Table.from_pandas(block.reset_index(), preserve_index=False))
+            n_waiting += len(block)
+            writer = writer or pq.ParquetWriter(path, waiting[0].schema)
+            if n_waiting >= ROW_GROUP:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting, n_waiting = [], 0
+        if writer and waiting:
+            writer.write_table(pa.concat_tables(waiting))
+    finally:
+        if writer:
+            writer.close()
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
