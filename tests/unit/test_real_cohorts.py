@@ -12,8 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 
+from exprlab.cohort.canonical import check_counts
+from exprlab.cohort.checks import Needs
+from exprlab.cohort.problems import Problems
 from exprlab.config.steps import LogisticConfig, PreprocessConfig, SplitConfig
-from exprlab.data.checks import check_counts
 from exprlab.data.formats import open_counts, write_counts
 from exprlab.data.split import split_samples
 from exprlab.keys import TEST, TRAIN, VAL
@@ -45,7 +47,9 @@ def test_tumour_and_normal_are_told_apart(tmp_path: Path, cohort: str, genes_in_
     genes = pd.DataFrame(index=counts.columns.astype(str))
     write_counts(path, table, genes, [(0, counts.to_numpy(dtype=np.int32))])
     with open_counts(path) as file:
-        summary = check_counts(file)
+        problems = Problems()
+        summary = check_counts(file, Needs(), problems)
+        assert problems.errors == []
         split = split_samples(file.samples, SplitConfig(test_fraction=0.3, val_fraction=0.2), 0)
         write_features(tmp_path / "x.npy", file, fit_file(file, split, PreprocessConfig()))
     assert summary["n_samples"] == len(table)

@@ -8,18 +8,12 @@ try:
     from exprlab.cohort.plan import plan_design
     from exprlab.config.designs import designs_to_json
     from exprlab.config.experiment import parse_config, picked, tracking_uri
-    from exprlab.config.files import float32_bytes
+    from exprlab.config.files import files_in, float32_bytes
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
-    from exprlab.keys import (
-        ORACLE,
-        SIDE_FILES,
-        SPLIT_PATTERN,
-        WHOLE_SPLIT_PATTERN,
-        split_name,
-        split_parts,
-    )
+    from exprlab.keys import ORACLE, SIDE_FILES, SPLIT_PATTERN, WHOLE_SPLIT_PATTERN
+    from exprlab.keys import split_name, split_parts
     from exprlab.provenance.code import code_digest
     from exprlab.provenance.lineage import lineage_of, pack
 except ImportError as error:
@@ -42,6 +36,8 @@ NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS
 BASELINES = [name for name in MODELS if name not in NETWORKS]
 # Of these the truth is known, ...
 SIMULATED = [name for name in DATASETS if CONFIG.datasets[name].source == "simulate"]
+# ... these are read from files, ...
+OWN = [name for name in DATASETS if CONFIG.datasets[name].source == "files"]
 # ... and these have samples to predict.
 WITH_NEW = [name for name in DATASETS if CONFIG.datasets[name].has_new_samples]
 
@@ -164,6 +160,28 @@ def as_json(section):
 
 def cohort_params(wildcards):
     return as_json(CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort))
+
+
+def own_files(wildcards):
+    """Give the user's files of a cohort; of a folder all that is in it."""
+    settings = CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort)
+    return [str(file) for path in settings.paths() for file in files_in(path)]
+
+
+def files_to_check(wildcards):
+    """Give a simulated cohort, or the files of a cohort of one's own."""
+    if wildcards.dataset in OWN:
+        return own_files(wildcards)
+    return f"results/{wildcards.dataset}/data/{wildcards.cohort}.h5ad"
+
+
+def check_arguments(wildcards):
+    """Give what `exprlab check` is told of the cohort, in words of the command line."""
+    if wildcards.dataset in OWN:
+        return ["--params", cohort_params(wildcards), "--cohort", wildcards.cohort]
+    labels = ["--no-labels"] if wildcards.cohort == "new_samples" else []
+    classes = CONFIG.datasets[wildcards.dataset].classes
+    return [files_to_check(wildcards), "--classes", *classes, *labels]
 
 
 def split_settings(wildcards):

@@ -14,6 +14,7 @@ from exprlab.errors import UserError, did_you_mean
 # Subcommand -> one line of help. The module is exprlab.cli.<name with _ for ->.
 COMMANDS = {
     "simulate": "simulate a cohort of gene-expression counts and its truth",
+    "import-cohort": "read a cohort's own files and write it as one .h5ad",
     "oracle": "compute the Bayes-optimal posterior of simulated samples",
     "check": "check counts and sample table before anything expensive",
     "describe": "library sizes, zeros and principal components of a cohort",

@@ -10,6 +10,7 @@ import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 from exprlab.config.files import FilesDataset
 from exprlab.errors import UserError
@@ -50,7 +51,7 @@ def glance(dataset: FilesDataset) -> Glance:
             found += _look(path, dataset.columns.batch or BATCH, dataset.columns.split or SPLIT)
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; correct datasets.*.samples") from None
-        except (OSError, ValueError, KeyError, UnicodeDecodeError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise UserError(
                 f"{path}: cannot be read as a sample table ({error}); allowed: .tsv, .csv or .txt "
                 "(also .gz), .xlsx, .h5ad"
