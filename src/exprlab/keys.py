@@ -17,7 +17,13 @@ LOGIT = "logit"
 PROBABILITY = "probability"
 CALIBRATED = "calibrated_probability"
 PREDICTION = "prediction"
+PREDICTION_SET = "prediction_set"
+DISTANCE = "distance"
+TYPICALITY = "typicality"
 FLAGS = "flags"
+MODEL_ID = "model_id"
+# Between the classes of a prediction set; no class may hold it.
+SET_SEPARATOR = "|"
 
 # Classes: the position is the integer label; of two, the last one is the positive class.
 CLASSES = ("benign", "malignant")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from domains import SETS, tolerant
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import roc_auc_score
 
@@ -236,7 +237,18 @@ def model_of(correction: str) -> Model:
     effect = features[label == "malignant"].mean(0) - features[label == "benign"].mean(0)
     weights = {"weight": effect.astype(np.float32), "bias": np.float32([0])}
     classes = ("benign", "malignant")
-    return Model("logistic", {"n_inputs": G}, weights, fitted, classes, 1.0, 0.5, {})
+    return Model(
+        "logistic",
+        {"n_inputs": G},
+        weights,
+        fitted,
+        classes,
+        1.0,
+        0.5,
+        SETS,
+        tolerant(features),
+        {},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +293,8 @@ def test_a_new_batch_of_three_classes_whatever_their_order(model: Model) -> None
     means = np.array([features[label == name].mean(axis=0) for name in classes])
     weights = {"weight": means.T.astype(np.float32), "bias": -(means**2).sum(axis=1) / 2}
     three = Model("logistic", {"n_inputs": G}, weights,
-                  replace(model.preprocessor, batches=shifts), classes, 1.0, None, {})  # fmt: skip
+                  replace(model.preprocessor, batches=shifts), classes, 1.0, None,
+                  SETS, model.domain, {})  # fmt: skip
     shares = {"benign": 0.6, "Basal": 0.3, "HER2": 0.1}
     new = rng.choice(list(shares), 400, p=list(shares.values()))
     shift = rng.normal(0, 1, G)
@@ -338,7 +351,7 @@ def test_file_and_table_and_any_blocks_give_the_same(
 
 
 def test_the_folder_holds_the_shifts(model: Model, tmp_path: Path) -> None:
-    save_model(tmp_path / "model", model)
+    model = save_model(tmp_path / "model", model)
     new = counts_of(40, {"A": -0.5, "D": 1.0}, 6).drop(columns="label")
     again = load_model(tmp_path / "model")
     pd.testing.assert_frame_equal(predict_frame(again, new), predict_frame(model, new))

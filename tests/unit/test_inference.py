@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import safetensors.numpy
 import torch
+from domains import SETS, tolerant
 from scipy.special import expit
 
 from exprlab.config.steps import PreprocessConfig
@@ -59,7 +60,10 @@ def make(kind: str, size_factors: str = "median_of_ratios") -> Model:
         weights = {name: value.numpy() for name, value in network.state_dict().items()}
         architecture = network.architecture
     description = {"kind": kind, "architecture": architecture, "classes": CLASSES}
-    return pack_model(description, weights, fitted.state(), temperature=1.7, threshold=0.4)
+    return pack_model(
+        description, weights, fitted, calibration=1.7, threshold=0.4,
+        sets=SETS, domain=tolerant(fitted.transform(train)),
+    )  # fmt: skip
 
 
 def stumps(n: int) -> dict[str, np.ndarray]:
@@ -105,7 +109,9 @@ def test_numbers_follow_from_each_other(model: Model, new: pd.DataFrame) -> None
     middle = predict_frame(model, new)["calibrated_probability"].median()
     table = predict_frame(replace(model, threshold=middle), new)
     assert table.index.equals(new.index)
-    assert table.columns.tolist() == [*NUMBERS, "prediction", "flags"]
+    assert table.columns.tolist() == [
+        *NUMBERS, "prediction", "prediction_set", "distance", "typicality", "flags", "model_id",
+    ]  # fmt: skip
     np.testing.assert_allclose(table["probability"], expit(table["logit"]))
     np.testing.assert_allclose(table["calibrated_probability"], expit(table["logit"] / 1.7))
     malignant = table["prediction"] == "malignant"
@@ -262,7 +268,7 @@ def test_counts_of_any_type_give_the_same(kind: str, model: Model, new: pd.DataF
 
 
 def test_copied_folder_predicts_the_same(model: Model, new: pd.DataFrame, tmp_path: Path) -> None:
-    save_model(tmp_path / "model", model)
+    model = save_model(tmp_path / "model", model)
     shutil.copytree(tmp_path / "model", tmp_path / "elsewhere")
     shutil.rmtree(tmp_path / "model")
     again = load_model(tmp_path / "elsewhere")
@@ -280,7 +286,8 @@ def test_folder_is_json_and_safetensors_alone(model: Model, tmp_path: Path) -> N
     names = sorted(path.name for path in (tmp_path / "model").iterdir())
     assert names == ["model.json", "model.safetensors"]
     arrays = safetensors.numpy.load_file(tmp_path / "model/model.safetensors")
-    n_arrays = len(model.weights) + len(model.preprocessor.state()[1])
+    n_arrays = sum(len(part.state()[1]) for part in (model.preprocessor, model.domain))
+    n_arrays += len(model.weights)
     assert len(arrays) == n_arrays
     description = read_json(tmp_path / "model/model.json")
     assert set(description["preprocessing"]["genes"]) == set(GENES)
@@ -321,7 +328,7 @@ def spoil(folder: Path, name: str) -> None:
     elif name == "not a model":
         about.write_text("[1]")
     elif name == "newer":
-        write_json(about, {"format": 2, "everything": "else"})
+        write_json(about, {"format": 3, "everything": "else"})
         arrays.unlink()
     elif name == "edited":
         write_json(about, {**read_json(about), "threshold": 0.01})
@@ -348,7 +355,7 @@ def sign(about: Path, values: dict) -> None:
         ("cut arrays", "model.safetensors: not a whole safetensors file"),
         ("other arrays", "model.safetensors: is not the file that model.json was written with"),
         ("not a model", "model.json: does not describe a model"),
-        ("newer", "model.json: format 2, this exprlab reads 1"),
+        ("newer", "model.json: format 3, this exprlab reads 2"),
         ("edited", "model.json: was changed after the model was made"),
         ("threshold", "model.json: is damaged (KeyError: 'threshold')"),
         ("config", "model.json: is damaged (KeyError: 'config')"),

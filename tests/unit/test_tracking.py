@@ -377,7 +377,7 @@ def test_model_loads_and_predicts_from_raw_counts(
     (output,) = run.outputs.model_outputs
     for uri in (f"models:/{output.model_id}", f"runs:/{run.info.run_id}/model"):
         found = mlflow.pyfunc.load_model(uri).predict(counts)
-        assert list(found.columns) == COLUMNS
+        assert list(found.columns) == ["sample_id", *COLUMNS]
         assert found["logit"].to_dict() == {"a": 3, "b": 7}
     model = published.client.get_logged_model(output.model_id)
     assert model.status == "READY"

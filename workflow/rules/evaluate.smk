@@ -7,6 +7,8 @@ rule calibrate_model:
         weights="results/{dataset}/{model}/{split}/weights.safetensors",
         network="results/{dataset}/{model}/{split}/network.json",
         logits="results/{dataset}/{model}/{split}/logits.parquet",
+        counts="results/{dataset}/data/cohort.h5ad",
+        features="results/{dataset}/preprocessing/{split}/features.npy",
         preprocessor="results/{dataset}/preprocessing/{split}/preprocessor.json",
         arrays="results/{dataset}/preprocessing/{split}/preprocessor.safetensors",
     output:
@@ -19,7 +21,7 @@ rule calibrate_model:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
+        mem_mb=memory(800, copies=2),
         runtime=10,
     params:
         run=subpath(input.weights, parent=True),
@@ -27,7 +29,8 @@ rule calibrate_model:
         code=code_digest("calibrate"),
     shell:
         "python -m exprlab calibrate --run {params.run} --preprocessor {input.preprocessor}"
-        " --arrays {input.arrays} --output {output} --params {params.settings:q} > {log} 2>&1"
+        " --arrays {input.arrays} --counts {input.counts} --features {input.features}"
+        " --output {output} --params {params.settings:q} > {log} 2>&1"
 
 
 # Stops the workflow if labels that were drawn at random can be predicted.

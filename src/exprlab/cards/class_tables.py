@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from exprlab.cards.facts import RunFacts
 from exprlab.cards.markdown import escape, table
 from exprlab.evaluation.layout import table_of
 from exprlab.keys import METRICS, metric_title
-from exprlab.report.sentences import number
+from exprlab.report.sentences import listing, number
 
 
 def class_tables(facts: RunFacts) -> list[str]:
@@ -30,3 +33,21 @@ def class_tables(facts: RunFacts) -> list[str]:
     ]
     head = ["class", *(escape(metric_title(metric)) for metric in metrics)]
     return [*lines, "", "Each class against the rest:", "", *table(head, rows)]
+
+
+def set_results(found: Mapping[str, Any]) -> list[str]:
+    """Say how the prediction sets did on the test samples, as a paragraph."""
+    sets = found.get("prediction_sets")
+    if not sets:
+        return []
+    each = [
+        f"{escape(name)} {share:.0%}"
+        for name, share in sets["coverage_by_class"].items()
+        if share is not None
+    ]
+    return [
+        f"Prediction sets, meant to miss at most {sets['error_rate']:.0%} of each class, hold the "
+        f"true class of {sets['coverage']:.0%} of the test samples ({listing(each)}) and name "
+        f"{sets['mean_size']:.2f} classes on average; {sets['share_of_one']:.0%} name one.",
+        "",
+    ]

@@ -38,13 +38,14 @@ def output(experiment: Experiment) -> list[str]:
         each = "" if len(run.classes) == 2 else " of each class"
         answers += [
             f"{escape(run.dataset)}: classification into {escape(listing(run.classes))}: a "
-            f"logit{each}, a probability{each} before and after temperature scaling, and a class.",
+            f"logit{each}, a probability{each} before and after calibration, a class, and "
+            "the set of classes that cannot be excluded.",
             f"{escape(phrases.decision_words(rule, len(run.classes)))}.",
         ]
     return [
         *dict.fromkeys(answers),
         "Samples unlike the training samples are flagged. The model card of a run gives "
-        "temperature and threshold.",
+        "calibration, threshold and prediction sets.",
     ]
 
 

@@ -25,10 +25,12 @@ PARAMS_KEYS = ("dataset", "split", "preprocess", "model", "seed")
 RECORD_KEYS = ("dataset", "model", "split", "seed", "code")
 NETWORK_KEYS = ("kind", "architecture", "classes", "n_parameters")
 EVALUATION_KEYS = (
-    "n_test", "classes", "n_per_class", "threshold", "temperature", "confidence", "settings",
-    "metrics", "confusion",
+    "n_test", "classes", "n_per_class", "threshold", "calibration", "temperature", "confidence",
+    "settings", "metrics", "confusion",
 )  # fmt: skip
-MODEL_KEYS = ("model_id", "preprocessing", "classes", "versions", "weights_sha256")
+MODEL_KEYS = ("model_id", "preprocessing", "classes", "prediction_sets", "versions",
+    "weights_sha256",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from exprlab.cards import phrases
-from exprlab.cards.class_tables import class_tables
+from exprlab.cards.class_tables import class_tables, set_results
 from exprlab.cards.encoding import encoding_words, input_words, library_words
 from exprlab.cards.facts import RunFacts
 from exprlab.cards.markdown import bullets, code, escape, table
@@ -110,12 +110,12 @@ def _details(facts: RunFacts) -> list[str]:
             f"{ended}.",
             f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and "
             "the bootstrap.",
-            f"Calibration: probability = {'sigmoid' if two else 'softmax'}(logit / temperature), "
-            f"temperature {number(found['temperature'])}, fitted on validation samples.",
+            f"Calibration: {phrases.calibration_words(found, two)}, fitted on validation samples.",
             f"Decision threshold: {number(found['threshold'])} of the calibrated probability, "
             f"{escape(phrases.threshold_words(found['settings']['threshold']))}."
             if two
             else "Decision: the class with the largest calibrated probability.",
+            f"Prediction sets: {escape(phrases.set_words(packed))}.",
             f"Model id: {code(packed['model_id'])}. SHA-256 of {code('model/model.safetensors')}: "
             f"{code(packed['weights_sha256'])}.",
             f"Code: digest {code(facts.record['code'])} of what the training ran. "
@@ -247,6 +247,7 @@ def _analyses(facts: RunFacts) -> list[str]:
         f"Wide: the interval spans more than {phrases.WIDE:g}. An interval without width says that "
         "no resample of these samples differed, not that the value is certain.",
         "",
+        *set_results(found),
         *class_tables(facts),
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exprlab.keys import TEST, TRAIN, VAL, told_apart
-from exprlab.report.sentences import count, listing
+from exprlab.report.sentences import count, listing, number
 from exprlab.report.words import layer_words
 
 # An interval that is wider leaves too much open for a conclusion from the value alone.
@@ -149,3 +149,21 @@ def span(values: Iterable[int]) -> str:
     found = list(values)
     low, high = min(found), max(found)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def calibration_words(found: Mapping[str, Any], two: bool) -> str:
+    """Say how a logit becomes a calibrated probability."""
+    if found["calibration"] == "isotonic":
+        return "a rising curve from log odds to probability (isotonic regression)"
+    activation = "sigmoid" if two else "softmax"
+    return (
+        f"probability = {activation}(logit / temperature), temperature "
+        f"{number(found['temperature'])}"
+    )
+
+
+def set_words(packed: Mapping[str, Any]) -> str:
+    """Say from which probability on a class is in a prediction set."""
+    sets = packed["prediction_sets"]
+    cuts = listing([f"{name} from {number(cut)} on" for name, cut in sets["cuts"].items()])
+    return f"at an error rate of {sets['error_rate']:.0%} they hold {cuts}, and the called class"

@@ -37,11 +37,13 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.evaluation.evaluate import evaluate
     from exprlab.evaluation.truth import aligned_posterior
     from exprlab.files import read_json, write_json
+    from exprlab.inference.decisions import read_calibration, read_sets
     from exprlab.keys import LOGIT, MODEL_JSON, PATIENT, SAMPLE_ID, TEST
     from exprlab.outputs import gathered
 
     model = read_json(args.model / MODEL_JSON)
-    temperature, threshold, classes = (model[x] for x in ("temperature", "threshold", "classes"))
+    threshold, classes = model["threshold"], model["classes"]
+    calibration, sets = read_calibration(model), read_sets(model)
     test = read_logits(args.logits, TEST)
     settings = load_settings(EvaluationConfig, args.params)
     rng = stream(args.seed, BOOTSTRAP)
@@ -50,8 +52,9 @@ def run(args: argparse.Namespace) -> None:
         posterior = aligned_posterior(test[SAMPLE_ID], read_predictions(args.oracle))
     logit = gathered(LOGIT, test)
     result = evaluate(
-        test.label, logit, temperature, threshold, settings, rng, classes, posterior, test[PATIENT]
-    )
-    write_predictions(args.predictions, test, temperature, threshold, classes)
+        test.label, logit, calibration, threshold, settings, rng, classes, posterior,
+        test[PATIENT], sets,
+    )  # fmt: skip
+    write_predictions(args.predictions, test, calibration, threshold, classes, sets)
     write_json(args.evaluation, result)
     print_metrics({**result["metrics"], **result.get("truth", {})})

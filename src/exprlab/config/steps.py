@@ -295,6 +295,17 @@ class EvaluationConfig(Section):
         "youden",
         "how the decision threshold of two classes is chosen on validation samples; half = 0.5",
     )
+    calibration: Literal["temperature", "isotonic"] = setting(
+        "temperature",
+        "how logits become calibrated probabilities: one number, or a rising curve (only with "
+        "about 1,000 validation samples or more)",
+    )
+    error_rate: float = setting(
+        0.1,
+        "of the samples of each class, the share whose prediction set may be without it",
+        gt=0,
+        le=0.5,
+    )
 
 
 class AttributionConfig(Section):

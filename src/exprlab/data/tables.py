@@ -19,11 +19,20 @@ from exprlab.keys import (
     ORACLE_RECORDED,
     PATIENT,
     PREDICTION,
+    PREDICTION_SET,
     PROBABILITY,
     SAMPLE_ID,
     SPLIT,
 )
-from exprlab.outputs import calibrate, decide, gathered, spread
+from exprlab.outputs import (
+    Calibration,
+    PredictionSets,
+    calibrate,
+    decide,
+    gathered,
+    set_words,
+    spread,
+)
 
 if TYPE_CHECKING:
     from exprlab.data.training_table import TrainingTable
@@ -31,6 +40,8 @@ if TYPE_CHECKING:
 
 # The oracle's probabilities are kept to nine digits.
 CERTAIN = 1e-9
+# Rows of a group of a Parquet file that is written as its blocks come, at least.
+ROW_GROUP = 10_000
 
 
 def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
@@ -65,34 +76,48 @@ def _logit_table(table: TrainingTable, logits: np.ndarray) -> pd.DataFrame:
 
 def read_logits(path: Path, split: str) -> pd.DataFrame:
     """Read the logits of one split: sample_id, label (from 0 on), logit or a logit per class."""
-    frame = _read_parquet(path)
+    frame = read_all_logits(path)
     return frame[frame[SPLIT] == split].drop(columns=SPLIT).reset_index(drop=True)
 
 
-def outputs(
-    logit: np.ndarray, temperature: float, threshold: float | None, classes: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Return what a model says of samples: probabilities before and after calibration, class.
+def read_all_logits(path: Path) -> pd.DataFrame:
+    """Read the logits of all samples, in the order of the counts, with the column split."""
+    return _read_parquet(path)
 
-    The class is its place in `classes`.
+
+def outputs(
+    logit: np.ndarray,
+    calibration: Calibration,
+    threshold: float | None,
+    classes: Sequence[str],
+    sets: PredictionSets | None = None,
+) -> dict[str, np.ndarray]:
+    """Return what a model says of samples: probabilities before and after calibration, class, set.
+
+    The class is its place in `classes`. Without `sets`, as for the oracle, there is no set.
     """
-    calibrated = calibrate(logit, temperature)
-    return {
+    calibrated = calibrate(logit, calibration)
+    called = decide(calibrated, threshold)
+    found = {
         **spread(PROBABILITY, calibrate(logit, 1.0), classes),
         **spread(CALIBRATED, calibrated, classes),
-        PREDICTION: decide(calibrated, threshold),
+        PREDICTION: called,
     }
+    if sets is None:
+        return found
+    return {**found, PREDICTION_SET: set_words(sets.of(calibrated, called), classes)}
 
 
 def write_predictions(
     path: Path,
     test: pd.DataFrame,
-    temperature: float,
+    calibration: Calibration,
     threshold: float | None,
     classes: Sequence[str] = CLASSES,
+    sets: PredictionSets | None = None,
 ) -> None:
     """Add probabilities and predictions to the logits of test samples and write them."""
-    frame = test.assign(**outputs(gathered(LOGIT, test), temperature, threshold, classes))
+    frame = test.assign(**outputs(gathered(LOGIT, test), calibration, threshold, classes, sets))
     with atomic_path(path) as temporary:
         frame.to_parquet(temporary, index=False)
 
@@ -103,20 +128,41 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def write_blocks(target: Path | TextIO, blocks: Iterable[pd.DataFrame]) -> None:
-    """Write tables that arrive in blocks as one TSV, with one header."""
+    """Write tables that arrive in blocks as one: Parquet (.parquet), else TSV with one header."""
     if not isinstance(target, Path):
-        _write_blocks(target, blocks)
+        _write_text(target, blocks)
         return
-    with (
-        atomic_path(target) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as stream,
-    ):
-        _write_blocks(stream, blocks)
+    with atomic_path(target) as temporary:
+        if target.suffix == ".parquet":
+            _write_row_groups(temporary, blocks)
+            return
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            _write_text(stream, blocks)
 
 
-def _write_blocks(stream: TextIO, blocks: Iterable[pd.DataFrame]) -> None:
+def _write_text(stream: TextIO, blocks: Iterable[pd.DataFrame]) -> None:
     for i, block in enumerate(blocks):
         block.to_csv(stream, sep="\t", header=i == 0, float_format="%.6g", lineterminator="\n")
+
+
+def _write_row_groups(path: Path, blocks: Iterable[pd.DataFrame]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer, waiting, n_waiting = None, [], 0
+    try:
+        for block in blocks:
+            waiting.append(pa.Table.from_pandas(block.reset_index(), preserve_index=False))
+            n_waiting += len(block)
+            writer = writer or pq.ParquetWriter(path, waiting[0].schema)
+            if n_waiting >= ROW_GROUP:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting, n_waiting = [], 0
+        if writer and waiting:
+            writer.write_table(pa.concat_tables(waiting))
+    finally:
+        if writer:
+            writer.close()
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

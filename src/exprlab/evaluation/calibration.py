@@ -6,13 +6,17 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
-from exprlab.outputs import activate
+from exprlab.outputs import Calibration, Isotonic, activate, log_odds
 
 # Root mean square of the logits after calibration, at least and at most. At 0.01 probabilities
 # stay within about 0.01 of one half; at 20 most are within 1e-8 of 0 or 1, and still distinct
 # numbers, so that the order of the samples survives.
 WEAKEST, STRONGEST = 0.01, 20.0
+# Validation samples below which an isotonic curve tends to overfit, and temperature scaling is
+# better (Niculescu-Mizil and Caruana 2005, figure 7; scikit-learn's user guide says the same).
+TOO_FEW = 1000
 
 
 def fit_temperature(logit: ArrayLike, label: ArrayLike) -> float:
@@ -77,6 +81,55 @@ def _targets(label: NDArray, logit: NDArray[np.float64]) -> NDArray[np.float64]:
         size = truth.sum(axis=0)[label.astype(np.intp), None]
         target = (size * truth + 1) / (size + n)
     return target if logit.ndim == 2 else target[:, 1]
+
+
+def fit_isotonic(logit: ArrayLike, label: ArrayLike) -> Isotonic:
+    """Return the rising curve from log odds to probability that fits the labels best.
+
+    Parameters
+    ----------
+    logit, label
+        As for `fit_temperature`.
+
+    Notes
+    -----
+    Least squares under the one condition that the curve never falls (Zadrozny and Elkan 2002), of
+    more than two classes each against the rest. It has as many free numbers as the samples
+    support, so it overfits few of them: see `TOO_FEW`. Probabilities stay within 1 / (n + 2) and
+    (n + 1) / (n + 2), what Laplace's rule of succession says of n samples that agree: without that
+    the first sample on the wrong side of all others would have a probability of 0.
+    """
+    odds, label = log_odds(logit), np.asarray(label)
+    if odds.ndim == 1:
+        return Isotonic((_rising(odds, label == 1),))
+    return Isotonic(tuple(_rising(x, label == k) for k, x in enumerate(odds.T)))
+
+
+def fit_calibration(
+    logit: ArrayLike, label: ArrayLike, kind: Literal["temperature", "isotonic"]
+) -> tuple[Calibration, str]:
+    """Return a calibration fitted on validation samples, and what to say of it."""
+    if kind == "temperature":
+        temperature = fit_temperature(logit, label)
+        return temperature, f"temperature {temperature:.4f}"
+    n = np.asarray(label).size
+    words = f"isotonic curve from {n} validation samples"
+    if n < TOO_FEW:
+        words += f" (few: below about {TOO_FEW:,} evaluation.calibration: temperature is safer)"
+    return fit_isotonic(logit, label), words
+
+
+def _rising(
+    odds: NDArray[np.float64], is_class: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, place, weight = np.unique(odds, return_inverse=True, return_counts=True)
+    mean = np.bincount(place, weights=is_class) / weight
+    y = isotonic_regression(mean, weights=weight).x
+    y = np.clip(y, 1 / (odds.size + 2), (odds.size + 1) / (odds.size + 2))
+    # Inside a level stretch a knot says nothing.
+    level = (y[1:-1] == y[:-2]) & (y[1:-1] == y[2:])
+    kept = np.concatenate([[True], ~level, [True]])[: x.size]
+    return x[kept], y[kept]
 
 
 def choose_threshold(

@@ -12,28 +12,31 @@ from numpy.typing import ArrayLike, NDArray
 from exprlab import keys
 from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import defined, intervals, plain
+from exprlab.evaluation.conformal import describe_sets
 from exprlab.evaluation.curves import confusion, curves
 from exprlab.evaluation.metrics import classification_metrics, metrics_by_class
 from exprlab.evaluation.truth import distance_from_oracle
-from exprlab.outputs import calibrate, decide
+from exprlab.outputs import Calibration, Isotonic, PredictionSets, calibrate, decide
 
 if TYPE_CHECKING:
     from exprlab.config.steps import EvaluationConfig
 
-# What calibration changes: it keeps the order of the samples, so no ranking metric.
+# What calibration changes: it keeps the order of the samples, so no ranking metric (but for the
+# ties that an isotonic curve makes).
 CALIBRATION_METRICS = ("brier", "log_loss", "ece")
 
 
 def evaluate(
     label: ArrayLike,
     logit: ArrayLike,
-    temperature: float,
+    calibration: Calibration,
     threshold: float | None,
     settings: EvaluationConfig,
     rng: np.random.Generator,
     classes: Sequence[str] = keys.CLASSES,
     posterior: ArrayLike | None = None,
     patient: ArrayLike | None = None,
+    sets: PredictionSets | None = None,
 ) -> dict[str, Any]:
     """Judge a model on test samples.
 
@@ -43,9 +46,10 @@ def evaluate(
         Places in `classes`.
     logit : (n_samples,) or (n_samples, n_classes) array
         Of the positive class, or of each of more than two.
-    temperature, threshold : float
-        Fitted on validation samples. The threshold applies to the calibrated probability; more
-        than two classes have none.
+    calibration : float or Isotonic
+        A temperature or a curve, fitted on validation samples.
+    threshold : float
+        Of the calibrated probability, fitted there too; more than two classes have none.
     settings : EvaluationConfig
     rng : numpy.random.Generator
         Of the bootstrap.
@@ -55,6 +59,8 @@ def evaluate(
         The oracle's probabilities, where the cohort is simulated.
     patient : (n_samples,) array, optional
         Who is resampled for intervals; without it each sample is a patient of its own.
+    sets : PredictionSets, optional
+        The model's prediction sets.
 
     Returns
     -------
@@ -70,12 +76,21 @@ def evaluate(
     """
     label, logit = np.asarray(label), np.asarray(logit, dtype=np.float64)
     _check(logit)
-    probability = calibrate(logit, temperature)
+    probability = calibrate(logit, calibration)
     called = decide(probability, threshold)
-    judged = Judged(label, probability, calibrate(logit, 1.0), called, patient)
+    judged = Judged(
+        label,
+        probability,
+        calibrate(logit, 1.0),
+        called,
+        patient,
+        sets=sets and sets.of(probability, called),
+    )
+    curved = isinstance(calibration, Isotonic)
     return {
         "threshold": None if threshold is None else float(threshold),
-        "temperature": float(temperature),
+        "calibration": "isotonic" if curved else "temperature",
+        "temperature": None if curved else float(calibration),
         **describe(judged, settings, rng, classes, posterior),
     }
 
@@ -84,7 +99,8 @@ def evaluate(
 class Judged:
     """Test samples and what was predicted for them: calibrated and raw probability, class.
 
-    `patient` and `fold` (which of several models judged the sample) are (n_samples,) or None.
+    `patient` and `fold` (which of several models judged the sample) are (n_samples,) or None;
+    `sets` says which classes are in each sample's prediction set, (n_samples, n_classes), or None.
     """
 
     label: NDArray
@@ -93,6 +109,7 @@ class Judged:
     called: NDArray
     patient: ArrayLike | None = None
     fold: ArrayLike | None = None
+    sets: NDArray[np.bool_] | None = None
 
 
 def describe(
@@ -123,6 +140,10 @@ def describe(
     if posterior is not None:
         distances = distance_from_oracle(label, probability, posterior, settings, rng, **who)
         truth = {"truth": {name: plain(interval) for name, interval in distances.items()}}
+    sets = {}
+    if judged.sets is not None:
+        found_sets = describe_sets(label, judged.sets, settings.error_rate, classes)
+        sets = {"prediction_sets": found_sets}
     return {
         "n_test": int(label.size),
         "classes": list(classes),
@@ -133,6 +154,7 @@ def describe(
         "uncalibrated": {name: {"value": float(before[name])} for name in CALIBRATION_METRICS},
         **_of_each_class(judged, classes),
         **truth,
+        **sets,
         "confusion": confusion(label, judged.called, classes),
         "curves": curves(label, probability, settings.ece_bins, classes),
     }

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from exprlab import keys
 from exprlab.evaluation.evaluate import Judged, describe
-from exprlab.outputs import gathered
+from exprlab.outputs import gathered, words_set
 
 if TYPE_CHECKING:
     from exprlab.config.steps import EvaluationConfig
@@ -54,6 +54,7 @@ def evaluate_pooled(
         put together: `exprlab.evaluation.metrics.classification_metrics`. Curves are those of all
         samples in one row.
     """
+    classes = next(iter(folds.values()))["classes"]
     judged = Judged(
         label=pooled[keys.LABEL].to_numpy(),
         probability=gathered(keys.CALIBRATED, pooled),
@@ -61,11 +62,14 @@ def evaluate_pooled(
         called=pooled[keys.PREDICTION].to_numpy(),
         patient=pooled[keys.PATIENT].to_numpy(),
         fold=pooled[keys.FOLD].to_numpy(),
+        sets=words_set(pooled[keys.PREDICTION_SET], classes)
+        if keys.PREDICTION_SET in pooled
+        else None,
     )
-    classes = next(iter(folds.values()))["classes"]
     kept = ("n_test", "threshold", "temperature")
     return {
         "threshold": None,
+        "calibration": settings.calibration,
         "temperature": None,
         "folds": {split: {key: found[key] for key in kept} for split, found in folds.items()},
         **describe(judged, settings, rng, classes, posterior),

@@ -7,7 +7,7 @@ versions), `model.safetensors` holds every array. Nothing else is needed to pred
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ from exprlab.files import (
     write_arrays,
     write_json,
 )
+from exprlab.inference.decisions import decision_state, read_calibration, read_sets
+from exprlab.inference.domain import Domain
 from exprlab.keys import MODEL_JSON, MODEL_WEIGHTS
 from exprlab.nets.trees import tree_logits
+from exprlab.outputs import Calibration, PredictionSets
 from exprlab.preprocess.preprocessor import Preprocessor
 
 # Raised when the meaning of the files changes; an older reader then refuses them.
-FORMAT = 1
-_NETWORK, _PREPROCESSING = "network.", "preprocessing."
+FORMAT = 2
+_NETWORK, _PREPROCESSING, _DOMAIN = "network.", "preprocessing.", "domain."
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,19 @@ class Model:
         The preprocessing that was fitted with it.
     classes
         Names of the classes; of two, the negative one first.
-    temperature
-        Calibration: probability = sigmoid or softmax of logit / temperature.
+    calibration
+        From logits to calibrated probabilities.
     threshold
         Of the calibrated probability, from which on the positive class is predicted; None where
         the most probable of more than two classes is.
+    sets
+        From calibrated probabilities to prediction sets.
+    domain
+        Where the training samples lie.
     versions
         Packages that made it.
+    model_id
+        What tells the model from any other; "" before it is saved.
     """
 
     kind: str
@@ -58,9 +67,12 @@ class Model:
     weights: dict[str, np.ndarray]
     preprocessor: Preprocessor
     classes: tuple[str, ...]
-    temperature: float
+    calibration: Calibration
     threshold: float | None
+    sets: PredictionSets
+    domain: Domain
     versions: dict[str, str]
+    model_id: str = ""
 
     def logit_function(self) -> Callable[[np.ndarray], np.ndarray]:
         """Return the function from features to logits, weights frozen.
@@ -88,11 +100,13 @@ def _network_function(
     return lambda features: network(torch.from_numpy(features)).numpy()
 
 
-def save_model(folder: Path, model: Model) -> None:
-    """Write the model's folder, atomically."""
+def save_model(folder: Path, model: Model) -> Model:
+    """Write the model's folder, atomically; return the model with its id."""
     values, arrays = model.preprocessor.state()
+    domain, places = model.domain.state()
     tensors = {_NETWORK + name: array for name, array in model.weights.items()}
     tensors |= {_PREPROCESSING + name: array for name, array in arrays.items()}
+    tensors |= {_DOMAIN + name: array for name, array in places.items()}
     with atomic_path(folder) as temporary:
         temporary.mkdir()
         write_arrays(temporary / MODEL_WEIGHTS, tensors)
@@ -102,12 +116,15 @@ def save_model(folder: Path, model: Model) -> None:
             "architecture": model.architecture,
             "preprocessing": values,
             "classes": list(model.classes),
-            "temperature": model.temperature,
+            **decision_state(model.calibration, model.sets, model.classes),
             "threshold": model.threshold,
+            "domain": domain,
             "versions": model.versions,
             "weights_sha256": sha256(temporary / MODEL_WEIGHTS),
         }
-        write_json(temporary / MODEL_JSON, {**description, "model_id": digest_of(description)[:12]})
+        model_id = digest_of(description)[:12]
+        write_json(temporary / MODEL_JSON, {**description, "model_id": model_id})
+    return replace(model, model_id=model_id)
 
 
 def load_model(folder: str | Path) -> Model:
@@ -159,9 +176,12 @@ def _model(values: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
             values["preprocessing"], _part(tensors, _PREPROCESSING)
         ),
         classes=tuple(values["classes"]),
-        temperature=values["temperature"],
+        calibration=read_calibration(values),
         threshold=values["threshold"],
+        sets=read_sets(values),
+        domain=Domain.from_state(values["domain"], _part(tensors, _DOMAIN)),
         versions=values["versions"],
+        model_id=values["model_id"],
     )
 
 

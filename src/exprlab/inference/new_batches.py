@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from exprlab.inference.model import Model
 from exprlab.outputs import by_class, calibrate
 
 # Samples of a batch that its shift is estimated from, evenly spaced; 40 MB at 20,000 genes.
 MAX_SAMPLES = 500
+# Of all new batches together, so that memory has a limit however many there are.
+MAX_TOGETHER = 4000
 MAX_ROUNDS = 50
 
 
@@ -21,6 +24,24 @@ class NewBatch:
     shift: np.ndarray
     n_samples: int
     fraction: np.ndarray
+
+
+def chosen_samples(batch: np.ndarray, new: list[str]) -> np.ndarray:
+    """Return which samples the shifts are estimated from, (n_samples,) of bool.
+
+    Parameters
+    ----------
+    batch
+        Name of each sample's batch.
+    new
+        The batches that training has not seen.
+    """
+    most = max(1, min(MAX_SAMPLES, MAX_TOGETHER // len(new)))
+    code = pd.Categorical(batch, categories=new).codes
+    chosen = np.zeros(len(batch), dtype=bool)
+    for rows in pd.Series(np.arange(len(batch)))[code >= 0].groupby(code[code >= 0]):
+        chosen[rows[1].to_numpy()[:: -(-len(rows[1]) // most)]] = True
+    return chosen
 
 
 def settle(model: Model, features: np.ndarray) -> NewBatch:
@@ -53,7 +74,7 @@ def settle(model: Model, features: np.ndarray) -> NewBatch:
     fraction, n_classes = shifts.fraction, len(shifts.fraction)
     for _ in range(MAX_ROUNDS):
         shift = shifts.shift_of(mean, fraction, len(features))
-        calibrated = calibrate(logits(features - shift), model.temperature)
+        calibrated = calibrate(logits(features - shift), model.calibration)
         total = by_class(calibrated).take(place, axis=1).sum(axis=0)
         before = fraction
         fraction = (total + n_classes * shifts.fraction) / (len(features) + n_classes)

@@ -7,17 +7,32 @@ seen is estimated from the batch's samples (`new_batches`).
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from exprlab.data.formats import CountsFile, NotCounts, as_counts
+from exprlab.data.formats import NotCounts, as_counts
 from exprlab.data.tables import outputs
 from exprlab.errors import UserError
+from exprlab.inference.flags import Flags, known_share
+from exprlab.inference.match_genes import SHOWN, match_genes
 from exprlab.inference.model import Model, load_model
-from exprlab.inference.new_batches import MAX_SAMPLES, NewBatch, settle
-from exprlab.keys import BATCH, COUNTS, FLAGS, LOGIT, MISSING_COUNT, PREDICTION, SAMPLE_ID
+from exprlab.inference.new_batches import NewBatch, chosen_samples, settle
+from exprlab.keys import (
+    BATCH,
+    COUNTS,
+    DISTANCE,
+    FLAGS,
+    LOGIT,
+    MISSING_COUNT,
+    MODEL_ID,
+    PREDICTION,
+    PREDICTION_SET,
+    SAMPLE_ID,
+    TYPICALITY,
+)
 from exprlab.outputs import n_outputs, spread
 from exprlab.preprocess.run import batch_names
 
@@ -26,8 +41,18 @@ __all__ = ["Predictor", "load_model", "predict_file", "predict_frame"]
 
 # A sample may lack this share of the model's genes; they are set to the training mean.
 MAX_MISSING = 0.1
-# A library this many times outside the range of the training samples is flagged.
-LIBRARY_MARGIN = 2.0
+
+
+class Cohort(Protocol):
+    """Samples to predict, read block by block; `data.formats.CountsFile` is one."""
+
+    path: object
+    values: str
+    samples: pd.DataFrame
+    genes: pd.DataFrame
+
+    def blocks(self, rows: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the number of the first row and an array of at most so many rows."""
 
 
 class Predictor:
@@ -39,36 +64,44 @@ class Predictor:
         A loaded model.
     genes
         Ids of the columns of the counts to come, in any order.
+    aliases
+        Other names of genes -> gene as in the model.
+
+    Attributes
+    ----------
+    notes
+        What is to be known of the genes, in words.
 
     Raises
     ------
     UserError
-        If too many of the model's genes are missing, or one of them occurs twice.
+        If too many of the model's genes are missing, one of them occurs twice, or it cannot be
+        told which column is meant.
     """
 
-    def __init__(self, model: Model, genes: list[str]) -> None:
+    def __init__(
+        self, model: Model, genes: list[str], aliases: Mapping[str, str] | None = None
+    ) -> None:
         self._model = model
         self._logits = model.logit_function()
         self._batches = model.preprocessor.batches
         wanted = model.preprocessor.genes
-        columns = pd.Index(genes)
-        twice = sorted(set(columns[columns.duplicated()]) & set(wanted))
-        if twice:
-            raise UserError(
-                f"{len(twice):,} of the model's genes occur more than once in the counts, e.g. "
-                f"'{twice[0]}'; keep one column of each"
-            )
-        position = {gene: i for i, gene in enumerate(genes)}
-        self._columns = np.array([position.get(gene, -1) for gene in wanted])
-        missing = [gene for gene in wanted if gene not in position]
-        self._n_missing = len(missing)
+        match = match_genes(wanted, genes, aliases)
+        self._columns, missing, self.notes = match.columns, match.missing, match.notes
         if len(missing) > MAX_MISSING * len(wanted):
             raise UserError(
                 f"{len(missing):,} of the model's {len(wanted):,} genes are "
-                f"missing, e.g. {', '.join(missing[:5])}; at most {MAX_MISSING:.0%} may be. The "
-                f"counts have {len(genes):,} genes such as {', '.join(genes[:3])}: are the ids of "
-                "the same kind?"
+                f"missing, e.g. {', '.join(missing[:SHOWN])}; at most {MAX_MISSING:.0%} may be. "
+                f"The counts have {len(genes):,} genes such as {', '.join(genes[:3])}: are the ids "
+                "of the same kind? A table of other names can be given (--gene-aliases)"
             )
+        if missing:
+            self.notes.append(
+                f"{len(missing):,} of the model's {len(wanted):,} genes are missing and set to the "
+                f"training mean: {', '.join(missing[:SHOWN])}"
+                + (" ..." if len(missing) > SHOWN else "")
+            )
+        self._flags = Flags(model.preprocessor, model.domain, len(missing))
 
     def meet(
         self, batch: np.ndarray, blocks: Iterable[tuple[int, np.ndarray]]
@@ -91,10 +124,7 @@ class Predictor:
         new = sorted(set(batch) - {*seen, ""}) if seen else []
         if not new:
             return {}
-        chosen = np.zeros(len(batch), dtype=bool)
-        for name in new:
-            members = np.flatnonzero(batch == name)
-            chosen[members[:: -(-len(members) // MAX_SAMPLES)]] = True
+        chosen = chosen_samples(batch, new)
         features, names = [], []
         for start, block in blocks:
             rows = np.flatnonzero(chosen[start : start + len(block)])
@@ -127,9 +157,10 @@ class Predictor:
         Returns
         -------
         pandas.DataFrame
-            Columns logit, probability, calibrated_probability, prediction and flags, indexed by
-            sample id. Of more than two classes each has its logit_{class}, probability_{class}
-            and calibrated_probability_{class}.
+            Columns logit, probability, calibrated_probability, prediction, prediction_set,
+            distance, typicality, flags and model_id, indexed by sample id (docs/predictions.md).
+            Of more than two classes each has its logit_{class}, probability_{class} and
+            calibrated_probability_{class}.
 
             A sample whose depth cannot be told has no numbers, no prediction, and a flag.
         """
@@ -139,14 +170,23 @@ class Predictor:
         readable, features = self._features(used)
         n = n_outputs(len(model.classes))
         logit = np.full(len(used) if n == 1 else (len(used), n), np.nan)
+        distance = np.full(len(used), np.nan)
         if readable.any():
-            logit[readable] = self._logits(self._batches.remove(features, batch[readable]))
+            inputs = self._batches.remove(features, batch[readable])
+            logit[readable] = self._logits(inputs)
+            measured = known_share(used[readable][:, model.preprocessor.keep])
+            distance[readable] = model.domain.distance(inputs, measured)
+        typicality = model.domain.typicality(distance)
         table = {
             **spread(LOGIT, logit, model.classes),
-            **outputs(logit, model.temperature, model.threshold, model.classes),
-            FLAGS: self._flags(used, readable, batch),
+            **outputs(logit, model.calibration, model.threshold, model.classes, model.sets),
+            DISTANCE: distance,
+            TYPICALITY: typicality,
+            FLAGS: self._flags.words(used, readable, typicality, batch),
+            MODEL_ID: np.full(len(used), model.model_id, dtype=object),
         }
         table[PREDICTION] = np.where(readable, np.array(model.classes)[table[PREDICTION]], "")
+        table[PREDICTION_SET] = np.where(readable, table[PREDICTION_SET], "")
         return pd.DataFrame(table, index=pd.Index(sample_ids, name=SAMPLE_ID))
 
     def _used(self, counts: np.ndarray) -> np.ndarray:
@@ -162,36 +202,22 @@ class Predictor:
         readable = preprocessor.depth(used) > 0
         return readable, preprocessor.transform(used[readable])
 
-    def _flags(self, counts: np.ndarray, readable: np.ndarray, batch: np.ndarray) -> list[str]:
-        preprocessor = self._model.preprocessor
-        low, high = preprocessor.library_range
-        size = np.zeros(len(counts))  # other values than counts have no library
-        if preprocessor.values == COUNTS:
-            size = preprocessor.library_sizes(counts)
-        seen = preprocessor.batches.names
-        new = ~np.isin(batch, seen) if seen else np.zeros(len(batch), dtype=bool)
-        flags = {
-            f"{self._n_missing} genes missing": np.full(len(size), self._n_missing > 0),
-            "library smaller than in training": readable & (size < low / LIBRARY_MARGIN),
-            "library larger than in training": size > high * LIBRARY_MARGIN,
-            "batch not in training": new & (batch != ""),
-            "batch not named": new & (batch == ""),
-            "too few reads to predict": ~readable,
-        }
-        return [
-            "; ".join(word for word, found in flags.items() if found[row])
-            for row in range(len(size))
-        ]
 
+def predict_file(
+    model: Model, counts: Cohort, rows: int = 256, aliases: Mapping[str, str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Yield the predictions of a cohort, block by block, in bounded memory.
 
-def predict_file(model: Model, counts: CountsFile, rows: int = 256) -> Iterator[pd.DataFrame]:
-    """Yield the predictions of a counts file, block by block, in bounded memory."""
+    What is to be known of its genes and of new batches is said on standard error.
+    """
     if counts.values != model.preprocessor.values:
         raise UserError(
             f"{counts.path}: its values are {counts.values}; the model was trained on "
             f"{model.preprocessor.values} and predicts nothing else"
         )
-    predictor = Predictor(model, [str(gene) for gene in counts.genes.index])
+    predictor = Predictor(model, [str(gene) for gene in counts.genes.index], aliases)
+    for note in predictor.notes:
+        print(note, file=sys.stderr)
     batch, classes = batch_names(counts.samples), model.preprocessor.batches.classes
     for name, found in predictor.meet(batch, counts.blocks(rows)).items():
         shares = ", ".join(

@@ -168,8 +168,8 @@ def _classes(runs: Runs) -> tuple[str, ...]:
 
 
 def calibration(runs: Runs) -> str:
-    """Say how far probabilities are from frequencies, before and after temperature scaling."""
-    words = []
+    """Say how far probabilities are from frequencies, before and after calibration."""
+    words, sets = [], []
     for model, splits in runs.items():
         after = _mean(r.evaluation["metrics"]["ece"]["value"] for r in splits.values())
         before = _mean(
@@ -177,6 +177,10 @@ def calibration(runs: Runs) -> str:
             for r in splits.values()
         )
         words.append(f"{number(before)} → {number(after)} ({model})")
+        found = [r.evaluation.get("prediction_sets") for r in splits.values()]
+        if all(found):
+            covered, size = (_mean(f[k] for f in found) for k in ("coverage", "mean_size"))
+            sets.append(f"{covered:.0%} with {size:.2f} classes ({model})")
     classes = _classes(runs)
     meaning = (
         f"is {classes[1]}; below it the model is too sure of it"
@@ -185,7 +189,13 @@ def calibration(runs: Runs) -> str:
     )
     return (
         f"A point on the diagonal: of the samples given that probability, that fraction {meaning}. "
-        f"Mean expected calibration error before → after temperature scaling: {listing(words)}."
+        f"Mean expected calibration error before → after calibration: {listing(words)}."
+        + (
+            " Prediction sets hold the true class of this share of the test samples, with so many "
+            f"classes on average: {listing(sets)}."
+            if sets
+            else ""
+        )
     )
 
 

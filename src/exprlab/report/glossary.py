@@ -35,8 +35,12 @@ GLOSSARY = (
     ("split", "one division of the samples into training, validation and test, with one seed"),
     ("decision threshold", "probability from which a sample is called {positive}, chosen on "
      "validation samples"),
-    ("calibrated probability", "probability after temperature scaling, which makes it agree with "
-     "observed frequencies"),
+    ("calibrated probability", "probability after a correction fitted on validation samples, which "
+     "makes it agree with observed frequencies"),
+    ("prediction set", "the classes that cannot be excluded: of the samples of each class, at most "
+     "the chosen share has a set without it, if samples are like those of validation"),
+    ("typicality", "share of validation samples that are at least as far from the training samples "
+     "as this one; a small one says that the model was not made for it"),
 )  # fmt: skip
 # What these words mean where there are more than two classes.
 _OF_SEVERAL = {

@@ -23,7 +23,8 @@ def save_mlflow_model(model_folder: Path, target: Path) -> None:
     """Write an MLflow model that predicts from raw counts.
 
     It has no signature and no input example: with 20,000 gene columns they cost half a minute to
-    write and seconds to load, and the model itself says which genes it needs.
+    write and seconds to load, and the model itself says which genes it needs. A signature would
+    also refuse genes in another order or under another name, which the model can match.
 
     Parameters
     ----------

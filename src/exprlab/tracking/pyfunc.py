@@ -11,6 +11,8 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
@@ -29,7 +31,10 @@ class ExpressionModel(PythonModel):
             sys.path.append(context.artifacts["source"])
             from exprlab.inference.predict import load_model, predict_frame
 
+        from exprlab.errors import UserError
+
         self.model, self.predict_frame = load_model(context.artifacts["model"]), predict_frame
+        self.user_error = UserError
 
     def predict(
         self,
@@ -44,17 +49,40 @@ class ExpressionModel(PythonModel):
         context
             Given by MLflow.
         model_input
-            Raw counts: rows are samples (the index holds their ids), columns are genes.
+            Raw counts: rows are samples (the index holds their ids), columns are genes; a column
+            `batch` names each sample's batch, where there is one.
         params
             None are known.
 
         Returns
         -------
         pandas.DataFrame
-            Columns logit, probability, calibrated_probability, prediction, flags; of more than
-            two classes each has its logit_{class} and so on.
+            Column sample_id and those of `exprlab predict`, indexed by the sample ids. What a
+            sample that cannot be predicted has no number of is None, since JSON knows no NaN.
+
+        Raises
+        ------
+        MlflowException
+            If the table does not fit the model; a server then answers with status 400 and these
+            words.
         """
-        return self.predict_frame(self.model, model_input)
+        if not isinstance(model_input, pd.DataFrame):
+            found = type(model_input).__name__
+            raise _refusal(f"found {found}; send a table of raw counts, e.g. as dataframe_split")
+        try:
+            table = self.predict_frame(self.model, model_input)
+        except self.user_error as error:
+            raise _refusal(str(error)) from None
+        unknown = table.columns[table.isna().any()]
+        for name in unknown:
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
+        # JSON records have no index.
+        table.insert(0, "sample_id", table.index)
+        return table.rename_axis(None)
+
+
+def _refusal(words: str) -> MlflowException:
+    return MlflowException(words, error_code=INVALID_PARAMETER_VALUE)
 
 
 mlflow.models.set_model(ExpressionModel())

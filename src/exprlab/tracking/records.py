@@ -217,6 +217,9 @@ def final_metrics(
     for name, value in flatten(evaluation.get("by_class") or evaluation.get("confusion", {})):
         if value != "null":
             found[f"test/{re.sub(NO_METRIC_NAME, '_', name)}"] = float(value)
+    sets = evaluation.get("prediction_sets", {})
+    for name in ("coverage", "mean_size"):
+        found[f"test/prediction_set_{name}"] = sets.get(name)
     found["test/n_samples"] = evaluation.get("n_test")
     for name in ("threshold", "temperature"):
         found[name] = evaluation.get(name)

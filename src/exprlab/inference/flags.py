@@ -1,0 +1,89 @@
+"""What is odd about a sample, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exprlab.inference.domain import Domain
+from exprlab.keys import COUNTS
+from exprlab.preprocess.preprocessor import Preprocessor
+
+# A library this many times outside the range of the training samples is flagged.
+LIBRARY_MARGIN = 2.0
+# A share of genes at 0 that is this far outside the range of the training samples is flagged.
+ZEROS_MARGIN = 0.05
+OUTSIDE = "outside what the model was trained on"
+
+
+class Flags:
+    """The checks of a sample against the training samples.
+
+    Parameters
+    ----------
+    preprocessor, domain
+        Of the model.
+    n_missing
+        How many of the model's genes the table lacks.
+    """
+
+    def __init__(self, preprocessor: Preprocessor, domain: Domain, n_missing: int) -> None:
+        self._preprocessor, self._domain, self._n_missing = preprocessor, domain, n_missing
+
+    def words(
+        self, used: np.ndarray, readable: np.ndarray, typicality: np.ndarray, batch: np.ndarray
+    ) -> list[str]:
+        """Return each sample's flags, separated by "; ".
+
+        Parameters
+        ----------
+        used
+            Values of the model's genes (n_samples, n_genes).
+        readable
+            Whether the sample's depth can be told (n_samples,).
+        typicality
+            From the model's domain, NaN where not readable (n_samples,).
+        batch
+            Name of its batch, "" where it has none.
+        """
+        n = len(used)
+        seen = self._preprocessor.batches.names
+        new = ~np.isin(batch, seen) if seen else np.zeros(n, dtype=bool)
+        flags = {
+            OUTSIDE: typicality <= self._domain.flagged,
+            f"{self._n_missing} genes missing": np.full(n, self._n_missing > 0),
+            **self._of_libraries(used, readable),
+            **self._of_zeros(used, readable),
+            "batch not in training": new & (batch != ""),
+            "batch not named": new & (batch == ""),
+            "too few reads to predict": ~readable,
+        }
+        return ["; ".join(word for word, found in flags.items() if found[row]) for row in range(n)]
+
+    def _of_libraries(self, used: np.ndarray, readable: np.ndarray) -> dict[str, np.ndarray]:
+        if self._preprocessor.values != COUNTS:  # other values have no library
+            return {}
+        low, high = self._preprocessor.library_range
+        size = self._preprocessor.library_sizes(used)
+        return {
+            "library smaller than in training": readable & (size < low / LIBRARY_MARGIN),
+            "library larger than in training": size > high * LIBRARY_MARGIN,
+        }
+
+    def _of_zeros(self, used: np.ndarray, readable: np.ndarray) -> dict[str, np.ndarray]:
+        low, high = self._domain.zeros
+        share = zero_share(used)
+        return {
+            "more genes at 0 than in training": readable & (share > high + ZEROS_MARGIN),
+            "fewer genes at 0 than in training": readable & (share < low - ZEROS_MARGIN),
+        }
+
+
+def zero_share(used: np.ndarray) -> np.ndarray:
+    """Return the share of the measured values that are 0 (n_samples,); 0 where none is measured."""
+    return (used == 0).mean(axis=1) / np.maximum(known_share(used), 1e-9)
+
+
+def known_share(values: np.ndarray) -> np.ndarray:
+    """Return the share of the values that are not missing (n_samples,)."""
+    known = values >= 0 if values.dtype.kind == "i" else ~np.isnan(values)
+    return known.mean(axis=1)
