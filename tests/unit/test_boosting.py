@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from exprlab.config.steps import BoostingConfig, LogisticConfig
+from exprlab.config.models import BoostingConfig, LogisticConfig
 from exprlab.data.streams import TREES, state
 from exprlab.files import read_arrays, write_arrays
 from exprlab.nets.trees import BLOCK, leaf_values, tree_logits

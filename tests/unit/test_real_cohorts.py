@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from exprlab.config.steps import LogisticConfig, PreprocessConfig, SplitConfig
+from exprlab.config.models import LogisticConfig
+from exprlab.config.steps import PreprocessConfig, SplitConfig
 from exprlab.data.checks import check_counts
 from exprlab.data.formats import open_counts, write_counts
 from exprlab.data.split import split_samples

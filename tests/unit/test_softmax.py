@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from exprlab.config.steps import LogisticConfig, MLPConfig, TrainerConfig
+from exprlab.config.models import LogisticConfig, MLPConfig, TrainerConfig
 from exprlab.data.tables import read_logits, write_logits
 from exprlab.data.training_table import TrainingTable
 from exprlab.keys import class_order, told_apart

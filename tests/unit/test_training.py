@@ -12,7 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from exprlab.config.steps import LogisticConfig, MLPConfig, TrainerConfig
+from exprlab.config.models import LogisticConfig, MLPConfig, TrainerConfig
 from exprlab.data.streams import DROPOUT, SHUFFLE, WEIGHTS, state, stream
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP

@@ -30,6 +30,7 @@ ENCODER = 26  # ()
 ORACLE = 25  # (cohort, sample, 0 to judge or 1 to check): importance draws
 TREES = 27  # ()
 SUBSAMPLE = 30  # (): which training samples a smaller training part has
+TUNING = 45  # (): which fold of a cross-validated training holds out a patient
 
 
 def stream(seed: int, tag: int, *key: int) -> Generator:

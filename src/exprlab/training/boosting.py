@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from exprlab.config.steps import BoostingConfig
+from exprlab.config.models import BoostingConfig
 from exprlab.data.streams import TREES, state
 from exprlab.keys import TRAIN_LOSS, VAL_AUROC, VAL_LOSS
 from exprlab.nets.trees import leaf_values, tree_logits
