@@ -1,4 +1,4 @@
-"""exprlab calibrate: calibrate a trained model on validation samples and pack it for use."""
+"""exprlab calibrate: calibrate a trained model on held-out samples and pack it for use."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def run(args: argparse.Namespace) -> None:
     """Fit temperature and threshold; write the self-contained model."""
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import EvaluationConfig
-    from exprlab.data.tables import read_logits
+    from exprlab.data.tables import read_held_out
     from exprlab.evaluation.calibration import choose_threshold, fit_temperature
     from exprlab.files import read_arrays, read_json
     from exprlab.inference.model import save_model
     from exprlab.inference.pack import pack_model
-    from exprlab.keys import LOGIT, LOGITS_FILE, NETWORK_FILE, VAL, WEIGHTS_FILE
+    from exprlab.keys import LOGIT, LOGITS_FILE, NETWORK_FILE, WEIGHTS_FILE
     from exprlab.outputs import calibrate, gathered
 
     rule = load_settings(EvaluationConfig, args.params).threshold
-    val = read_logits(args.run / LOGITS_FILE, VAL)
-    logit = gathered(LOGIT, val)
-    temperature = fit_temperature(logit, val.label)
-    threshold = choose_threshold(val.label, calibrate(logit, temperature), rule)
+    held = read_held_out(args.run / LOGITS_FILE)
+    logit = gathered(LOGIT, held)
+    temperature = fit_temperature(logit, held.label)
+    threshold = choose_threshold(held.label, calibrate(logit, temperature), rule)
     network = read_json(args.run / NETWORK_FILE)
     preprocessing = read_json(args.preprocessor), read_arrays(args.arrays)
     weights = read_arrays(args.run / WEIGHTS_FILE)

@@ -79,9 +79,8 @@ def fit_network(
     _be_deterministic()
     outputs = n_outputs(int(labels.max()) + 1)
     # A batch shows all its samples to the normalisation; a fold must not see those it lacks.
-    folds = (
-        [] if model.batch_norm else tuning_folds(labels, train, val, patients, model.tuning, seed)
-    )
+    tuning = "validation" if model.batch_norm else model.tuning
+    folds = tuning_folds(labels, train, val, patients, tuning, seed)
     # Torch sums batch normalisation's gradients, and many small products at once, in an order that
     # depends on the threads.
     torch.set_num_threads(1 if model.batch_norm or folds else threads)
