@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 # Columns of sample tables and predictions.
 SAMPLE_ID = "sample_id"
@@ -25,8 +27,7 @@ CLASSES = ("benign", "malignant")
 SUBTYPE = "subtype"
 # What the numbers of a cohort are: raw counts of reads; transcripts per million; logarithms to base
 # 2, or log ratios, which may be negative; intensities of a microarray on their own scale.
-COUNTS = "counts"
-VALUES = (COUNTS, "tpm", "log2", "intensity")
+COUNTS, TPM, LOG2, INTENSITY = VALUES = ("counts", "tpm", "log2", "intensity")
 # How a missing entry of an integer count matrix is stored; one of the other kinds is NaN.
 MISSING_COUNT = -1
 
@@ -51,8 +52,19 @@ TRAIN = "train"
 VAL = "val"
 TEST = "test"
 SPLITS = (TRAIN, VAL, TEST)
-# Of a smaller training part (experiment.train_sizes): samples that would train in the whole one.
+# Samples that neither train nor test: those that a smaller training part (experiment.train_sizes)
+# leaves out, and other samples of a test batch's patients.
 UNUSED = "unused"
+
+# How samples are divided: once; into folds that are tested in turn, at random or batch by batch; as
+# published; and by whichever of these fits the cohort.
+HOLDOUT = "holdout"
+K_FOLD = "k_fold"
+LEAVE_ONE_BATCH_OUT = "leave_one_batch_out"
+PUBLISHED = "published"
+DESIGNS = ("auto", HOLDOUT, K_FOLD, LEAVE_ONE_BATCH_OUT, PUBLISHED)
+# Of pooled predictions: which fold tested the sample.
+FOLD = "fold"
 
 # Test metrics, in the order in which a reader meets them.
 METRICS = (
@@ -117,15 +129,44 @@ MODEL_JSON = "model.json"
 MODEL_WEIGHTS = "model.safetensors"
 
 
-def split_name(seed: int, size: int | None = None) -> str:
-    """Return a split's name: ``seed-0``, or ``seed-0-n-100`` with 100 of its training samples."""
-    return f"seed-{seed}" if size is None else f"seed-{seed}-n-{size}"
+# A split is one division of the samples; a repeat is all that a seed makes: one split, or several
+# folds whose test samples together are all samples.
+REPEAT_PATTERN = r"seed-\d+"
+WHOLE_SPLIT_PATTERN = REPEAT_PATTERN + r"(-fold-\d+)?"
+SPLIT_PATTERN = WHOLE_SPLIT_PATTERN + r"(-n-\d+)?"
+_SPLIT_NAME = re.compile(r"seed-(\d+)(?:-fold-(\d+))?(?:-n-(\d+))?")
 
 
-def split_parts(split: str) -> tuple[int, int | None]:
-    """Return seed and size of a split's name; the size is None where all of its samples train."""
-    seed, _, size = split.removeprefix("seed-").partition("-n-")
-    return int(seed), int(size) if size else None
+class SplitParts(NamedTuple):
+    """What a split's name says; `fold` is None without folds, `size` where all samples train."""
+
+    seed: int
+    fold: int | None
+    size: int | None
+
+    @property
+    def repeat(self) -> str:
+        """Return the name of all folds of the seed together, or of the split where it is alone."""
+        return split_name(self.seed, self.size)
+
+
+def split_name(seed: int, size: int | None = None, fold: int | None = None) -> str:
+    """Return a split's name.
+
+    ``seed-0``; ``seed-0-fold-1`` of the first fold; ``seed-0-n-100`` and ``seed-0-fold-1-n-100``
+    with 100 of the training samples.
+    """
+    of_fold = "" if fold is None else f"-fold-{fold}"
+    return f"seed-{seed}{of_fold}" + ("" if size is None else f"-n-{size}")
+
+
+def split_parts(split: str) -> SplitParts:
+    """Return seed, fold and size of a split's name."""
+    found = _SPLIT_NAME.fullmatch(split)
+    if found is None:
+        raise ValueError(f"'{split}' is no name of a split, such as seed-0 or seed-0-fold-1")
+    seed, fold, size = (None if part is None else int(part) for part in found.groups())
+    return SplitParts(seed, fold, size)
 
 
 def metric_title(metric: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize_scalar
+from sklearn.metrics import roc_auc_score
 
 from exprlab.config.steps import PreprocessConfig
 from exprlab.data.formats import open_counts, write_counts
@@ -136,6 +137,59 @@ def test_missing_entries_hardly_matter() -> None:
     centred = truth - truth.mean(axis=0)
     np.testing.assert_allclose(found - found.mean(axis=0), centred, atol=0.45)
     assert np.abs(found - found.mean(axis=0) - centred).mean() < 0.1
+
+
+def test_missing_entries_leave_the_scale_right_where_shifts_are_large() -> None:
+    """Most of the variance is then between batches, and what is left must not be lost."""
+    values, batch, label, _ = world({("A", "x"): 15, ("A", "y"): 15, ("B", "y"): 30}, 8.0)
+    values[5, :] = values[40, ::2] = np.nan
+    shifts, mean, sd = sums_of(values, batch, label).fit(
+        np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    )
+    corrected = shifts.remove((values - mean) / sd, batch)
+    np.testing.assert_allclose(np.nanstd(corrected, axis=0), 1, atol=0.05)
+    np.testing.assert_allclose(np.nanmean(corrected, axis=0), 0, atol=0.05)
+
+
+# As many batches as small cohorts have: most of few samples, half of one class only.
+FEW = [(1, 0), (0, 1), (2, 0), (0, 2), (1, 1), (3, 0), (4, 0), (2, 4), (3, 4), (4, 5), (0, 9),
+       (5, 5), (5, 0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sd", "gain"), [(0.0, -0.01), (1.2, 0.0)])
+def test_small_batches_of_one_class_do_not_hurt(sd: float, gain: float) -> None:
+    sizes = {(f"b{i:02d}", c): n for i, pair in enumerate(FEW)
+             for c, n in zip(("x", "y"), pair, strict=True)}  # fmt: skip
+    scores = []
+    for seed in range(12):
+        values, batch, label, _ = world(sizes, sd, n_genes=200, seed=seed)
+        ill = label == "y"
+        values[ill, :8] += 0.7
+        train = np.arange(len(values)) % 3 > 0
+        test = ~train & np.isin(batch, batch[train])
+        mean, spread = values[train].mean(axis=0), values[train].std(axis=0)
+        shifts, mean_left, left = sums_of(values[train], batch[train], label[train]).fit(
+            mean, spread
+        )
+        plain = (values - mean) / spread
+        corrected = shifts.remove((values - mean_left) / left, batch)
+        scores.append([])
+        for inputs in (plain, corrected):
+            direction = inputs[train & ill].mean(axis=0) - inputs[train & ~ill].mean(axis=0)
+            scores[-1].append(roc_auc_score(ill[test], inputs[test] @ direction))
+    before, after = np.mean(scores, axis=0)
+    assert before > 0.6
+    assert after - before > gain
+
+
+def test_every_sample_its_own_batch_or_one_class_only_is_no_problem() -> None:
+    values, batch, label, _ = world(SIZES, 0.0)
+    shifts, _, _ = fit(values, np.array([f"b{i}" for i in range(len(values))]), label)
+    assert shifts.names == []
+    values, batch, _, _ = world({("A", "x"): 20, ("B", "x"): 20}, 1.0)
+    shifts, mean, sd = fit(values, batch, np.full(40, "x"))
+    corrected = shifts.remove((values - mean) / sd, batch)
+    assert np.abs(corrected[:20].mean(axis=0) - corrected[20:].mean(axis=0)).mean() < 0.1
 
 
 def test_a_new_batch_is_predicted_by_its_mean_and_classes() -> None:

@@ -1,20 +1,20 @@
-"""Checks of a cohort: every mistake is named by its place, all in one message."""
+"""Checks of exprlab's own cohort files: every mistake is named by its place, all at once."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
-import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
-from exprlab.data.checks import check_counts
-from exprlab.data.formats import open_counts
-from exprlab.errors import UserError
+from exprlab.cohort.canonical import check_counts, is_canonical
+from exprlab.cohort.checks import Needs
+from exprlab.cohort.problems import Problems
+from exprlab.data.formats import open_counts, write_counts, write_tables
 
-N, G = 80, 10
+N, G = 80, 60
 
 
 class Cohort:
@@ -22,29 +22,33 @@ class Cohort:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "cohort.h5ad"
-        self.counts = np.random.default_rng(0).poisson(20, (N, G)).astype(np.float32)
+        self.counts = np.random.default_rng(0).poisson(200, (N, G)).astype(np.int32)
         self.genes = [f"g{i}" for i in range(G)]
         self.samples = pd.DataFrame(
             {
                 "label": ["benign", "malignant"] * (N // 2),
                 "patient": [f"p{i // 2}" for i in range(N)],
-                "batch": ["b1", "b2", "b3", "b4"] * (N // 4),
+                "batch": ["b1", "b1", "b2", "b2"] * (N // 4),
             },
             index=[f"s{i}" for i in range(N)],
         )
 
-    def check(self, needs_labels: bool = True) -> dict:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # anndata's, of names that occur twice
-            genes = pd.DataFrame(index=self.genes)
-            anndata.AnnData(self.counts, self.samples, genes).write_h5ad(self.path)
+    def check(self, labels: bool = True) -> tuple[dict, Problems]:
+        problems = Problems()
+        samples = self.samples.astype("category")
+        write_counts(self.path, samples, pd.DataFrame(index=self.genes), [(0, self.counts)])
         with open_counts(self.path) as counts:
-            return check_counts(counts, needs_labels)
+            classes = ("benign", "malignant")
+            found = check_counts(counts, Needs(labels=labels), problems, classes)
+        return found, problems
 
-    def problems(self, needs_labels: bool = True) -> list[str]:
-        with pytest.raises(UserError) as caught:
-            self.check(needs_labels)
-        lines = str(caught.value).split("\n")
+    def warnings(self, labels: bool = True) -> list[str]:
+        found, problems = self.check(labels)
+        assert problems.errors == []
+        return [warning.removeprefix("cohort.h5ad: ") for warning in found["warnings"]]
+
+    def errors(self, labels: bool = True) -> list[str]:
+        lines = [str(error) for error in self.check(labels)[1].errors]
         assert all(line.startswith(f"{self.path}: ") for line in lines)
         return [line.removeprefix(f"{self.path}: ") for line in lines]
 
@@ -55,112 +59,154 @@ def cohort(tmp_path: Path) -> Cohort:
 
 
 def test_good_cohort_is_summarised(cohort: Cohort) -> None:
-    assert cohort.check() == {
+    found, problems = cohort.check()
+    assert problems.errors == []
+    assert found == {
         "n_samples": N,
         "n_genes": G,
         "classes": ["benign", "malignant"],
         "n_per_class": {"benign": 40, "malignant": 40},
         "n_patients": 40,
-        "n_batches": 4,
+        "n_batches": 2,
+        "notes": [],
         "warnings": [],
+        "problems": [],
     }
 
 
 def test_new_samples_need_no_columns(cohort: Cohort) -> None:
     cohort.samples = cohort.samples[[]]
-    assert cohort.check(needs_labels=False) == {"n_samples": N, "n_genes": G, "warnings": []}
+    found, problems = cohort.check(labels=False)
+    assert problems.errors == problems.warnings == []
+    assert found["n_samples"] == N
+    assert "n_per_class" not in found
+
+
+def test_own_files_are_known_by_their_indices(cohort: Cohort, tmp_path: Path) -> None:
+    cohort.check()
+    assert is_canonical(cohort.path)
+    write_tables(tmp_path / "other.h5ad", pd.DataFrame(), pd.DataFrame(), {}, {}, {})
+    assert not is_canonical(tmp_path / "absent.h5ad")
 
 
 @pytest.mark.parametrize("what", ["sample", "gene"])
 def test_ids_that_occur_twice(what: str, cohort: Cohort) -> None:
     if what == "sample":
         cohort.samples.index = ["s5", "s5", "s5", "s9", *cohort.samples.index[4:]]
-        wanted = "2 sample id(s) occur more than once, e.g. 's5'"
+        wanted = ["row 1 (sample 's5'): sample id 's5' occurs 4 times: also in row 2",
+                  "row 4 (sample 's9'): sample id 's9' occurs 2 times: also in row 10"]  # fmt: skip
     else:
         cohort.genes[4] = "g2"
-        wanted = "1 gene id(s) occur more than once, e.g. 'g2'"
-    (line,) = cohort.problems(needs_labels=False)
-    assert line.startswith(wanted)
+        wanted = ["column 3 (gene 'g2'): gene id 'g2' occurs 2 times: also in column 5"]
+    lines = cohort.errors(labels=False)
+    assert len(lines) == len(wanted)
+    for line, start in zip(lines, wanted, strict=True):
+        assert line.startswith(start)
 
 
 def test_label_column_is_missing(cohort: Cohort) -> None:
     cohort.samples = cohort.samples.rename(columns={"label": "lable"})
-    assert cohort.problems() == ["the sample table has no column 'label'; did you mean 'lable'?"]
+    (line,) = cohort.errors()
+    assert line.startswith("the sample table has no column 'label'; name the column")
+    assert line.endswith("did you mean 'lable'?")
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [("malignent", "found 'malignent'; allowed: benign, malignant; did you mean 'malignant'?"),
-     (None, "found nan; allowed: benign, malignant")],
+    [("malignent", "found 'malignent'; allowed: benign, malignant; name the class"),
+     (None, "is empty; allowed: benign, malignant")],
 )  # fmt: skip
 def test_unknown_label(value: str | None, words: str, cohort: Cohort) -> None:
     cohort.samples.loc["s7", "label"] = value
-    assert cohort.problems() == [f"row 8 (sample 's7'), column 'label': {words}"]
+    (line,) = cohort.errors()
+    assert line.startswith(f"row 8 (sample 's7'), column 'label': {words}")
 
 
 def test_one_class_is_no_cohort(cohort: Cohort) -> None:
     cohort.samples["label"] = "benign"
-    assert cohort.problems() == ["no sample of class 'malignant'; a classifier needs some of each"]
-    assert cohort.check(needs_labels=False)["n_per_class"] == {"benign": N, "malignant": 0}
+    (line,) = cohort.errors()
+    assert "no sample of class 'malignant'; a classifier needs some of each" in line
+    found, problems = cohort.check(labels=False)
+    assert found["n_per_class"] == {"benign": N, "malignant": 0}
+    assert problems.errors == []
 
 
 def test_small_class_is_a_warning(cohort: Cohort) -> None:
+    del cohort.samples["batch"]
     cohort.samples["label"] = ["benign"] * (N - 29) + ["malignant"] * 29
-    (warning,) = cohort.check()["warnings"]
-    assert warning == "Class 'malignant' has only 29 samples; expect wide intervals."
+    (warning,) = cohort.warnings()
+    assert (
+        warning == "column 'label': class 'malignant' has only 29 samples; expect wide intervals."
+    )
     cohort.samples["label"] = ["benign"] * (N - 30) + ["malignant"] * 30
-    assert cohort.check()["warnings"] == []
+    assert cohort.warnings() == []
 
 
 def test_sample_without_patient(cohort: Cohort) -> None:
     cohort.samples.loc["s11", "patient"] = None
-    (line,) = cohort.problems()
+    (line,) = cohort.errors()
     assert line.startswith("row 12 (sample 's11'), column 'patient': is empty")
-    assert cohort.check(needs_labels=False)["n_patients"] == 40
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(2.5, "2.5 is not a whole number"), (np.nan, "nan is not"), (-3, "-3.0 is negative")],
+    [
+        (2.5, "2.5 is not a whole number"),
+        (np.nan, "nan is no count"),
+        (-3, "-3 is negative"),
+        (np.inf, "inf is infinite"),
+        (2.0**31, "2147483648 is larger than any count"),
+    ],
 )
 def test_value_that_is_no_count(value: float, words: str, cohort: Cohort) -> None:
-    cohort.counts[20, 3] = cohort.counts[70, 1] = value
-    (line,) = cohort.problems()
-    assert line.startswith(f"row 21 (sample 's20'), column 4 (gene 'g3'): {words}")
+    """Exprlab's own files hold int32; floating-point numbers get there by other hands."""
+    cohort.check()
+    values = cohort.counts.astype(float)
+    values[20, 3] = values[70, 1] = value
+    with h5py.File(cohort.path, "a") as file:
+        del file["layers/counts"]
+        file["layers/counts"] = values
+    problems = Problems()
+    with open_counts(cohort.path) as counts:
+        check_counts(counts, Needs(), problems)
+    lines = [str(error) for error in problems.errors]
+    assert len(lines) == 2
+    assert f"row 21, column 4 (sample 's20', gene 'g3'): {words}" in lines[0]
+    assert f"row 71, column 2 (sample 's70', gene 'g1'): {words}" in lines[1]
 
 
 def test_missing_counts_are_a_warning(cohort: Cohort) -> None:
     cohort.counts[:8, 2] = -1
-    cohort.counts = cohort.counts.astype(np.int32)
-    assert cohort.check()["warnings"] == ["8 counts (1.0%) are missing."]
+    (warning,) = cohort.warnings()
+    assert "8 of 4,800 values are missing" in warning
 
 
 def test_sample_without_reads(cohort: Cohort) -> None:
     cohort.counts[3] = 0
     cohort.counts[60] = -1
     cohort.counts[60, :5] = 0
-    assert cohort.problems() == [
-        "row 4 (sample 's3') has no reads at all; remove it",
-        "row 61 (sample 's60') has no reads at all; remove it",
+    lines = cohort.errors()
+    assert [line.split(";")[0] for line in lines] == [
+        "row 4 (sample 's3'): the sample has no reads at all",
+        "row 61 (sample 's60'): the sample has no reads at all",
     ]
 
 
 def test_many_samples_without_reads_are_counted(cohort: Cohort) -> None:
     cohort.counts[10:50] = 0
-    assert cohort.problems()[2:] == [
-        "row 13 (sample 's12') has no reads at all; remove it",
-        "37 more samples have no reads at all",
-    ]
+    lines = cohort.errors()
+    assert len(lines) == 3
+    assert "the sample has no reads at all (37 more such samples)" in lines[2]
 
 
 def test_all_problems_are_told_at_once(cohort: Cohort) -> None:
     cohort.genes[1] = "g0"
     cohort.samples.loc["s7", "label"] = "Benign"
     cohort.samples.loc["s2", "patient"] = None
-    cohort.counts[5, 5] = 0.1
-    places = ["gene id(s)", "(sample 's7'), column 'label'", "(sample 's2'), column 'patient'",
-              "(sample 's5'), column 6 (gene 'g5')"]  # fmt: skip
-    lines = cohort.problems()
+    cohort.counts[5, 5] = -7
+    places = ["(gene 'g0')", "(sample 's5', gene 'g5')", "(sample 's7'), column 'label'",
+              "(sample 's2'), column 'patient'"]  # fmt: skip
+    lines = cohort.errors()
     assert len(lines) == len(places)
     for line, place in zip(lines, places, strict=True):
         assert place in line

@@ -38,8 +38,9 @@ def overview(n_classes: int) -> dict[str, Any]:
         "label": [class_names(n_classes)[i % n_classes] for i in range(400)],
         "classes": list(class_names(n_classes)),
         "batch": [f"B{i % 4}" for i in range(400)],
-        "library_size": rng.uniform(1e7, 4e7, 400).tolist(),
-        "zero_fraction": rng.uniform(0.1, 0.3, 400).tolist(),
+        "values": "counts",
+        "level": rng.uniform(1e7, 4e7, 400).tolist(),
+        "quality": rng.uniform(0.1, 0.3, 400).tolist(),
         "raw_pca": pca,
         "log_pca": pca,
     }

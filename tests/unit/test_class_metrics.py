@@ -14,7 +14,6 @@ from sklearn import metrics as sk
 
 from exprlab import keys
 from exprlab.config.steps import EvaluationConfig
-from exprlab.errors import UserError
 from exprlab.evaluation.bootstrap import stratified_weights
 from exprlab.evaluation.calibration import choose_threshold, fit_temperature
 from exprlab.evaluation.curves import curves
@@ -227,10 +226,15 @@ def test_of_two_classes_the_positive_one_is_described():
     }
 
 
-def test_a_class_without_test_samples_is_refused():
+def test_a_class_without_test_samples_leaves_its_metrics_undefined():
     label, logit = draw(4, 0)
     few = label != 2
-    with pytest.raises(UserError, match=r"none of the .* test samples is subtype-2"):
-        evaluate(
-            label[few], logit[few], 1.0, None, EvaluationConfig(), np.random.default_rng(0), CLASSES
-        )
+    found = evaluate(
+        label[few], logit[few], 1.0, None, EvaluationConfig(), np.random.default_rng(0), CLASSES
+    )
+    json.dumps(found, allow_nan=False)
+    undefined = {name for name, entry in found["metrics"].items() if entry["value"] is None}
+    assert undefined == {"auroc", "auprc", "balanced_accuracy", "sensitivity"}
+    assert found["by_class"][CLASSES[2]]["auroc"] is None
+    assert found["by_class"][CLASSES[1]]["auroc"] is not None
+    assert found["curves"]["roc"][CLASSES[2]] == {"fpr": [], "tpr": []}

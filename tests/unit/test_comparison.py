@@ -110,6 +110,7 @@ def test_models_of_four_classes_are_compared_by_their_columns():
         model: pd.DataFrame(
             {"sample_id": [f"S{i}" for i in range(120)], "label": label}
             | spread(keys.CALIBRATED, p, classes)
+            | {keys.PREDICTION: p.argmax(axis=1)}
         )
         for model, p in (("good", a), ("poor", b))
     }
@@ -217,6 +218,7 @@ def experiment(models, splits, n_samples=60):
                     keys.SAMPLE_ID: [f"{split}-{i}" for i in range(n_samples)],
                     keys.LABEL: label,
                     keys.CALIBRATED: expit(logit),
+                    keys.PREDICTION: (expit(logit) >= 0.5).astype(int),
                 }
             )
             predictions[model][split] = table.sample(frac=1, random_state=m)

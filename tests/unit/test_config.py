@@ -160,3 +160,30 @@ def test_every_setting_is_explained(project: Path) -> None:
         for key, field in section.model_fields.items():
             assert field.description, f"{name}.{key} has no meaning"
             assert f"| `{key}` |" in table
+
+
+def cohorts(**kinds: str) -> dict:
+    """Return data sets by name, of a kind of values each."""
+    return {
+        name: {"source": "files", "expression": "a.tsv", "values": kind}
+        for name, kind in kinds.items()
+    }
+
+
+def test_preprocessing_that_no_values_use_is_refused_with_the_reason() -> None:
+    arrays = {**MINIMAL, "datasets": cohorts(tumours="intensity", unused="counts")}
+    assert parse_config(arrays).preprocess.array_normalisation == "median"
+    found = message({**arrays, "preprocess": {"size_factors": "tmm", "min_tpm": 2.0}})
+    assert found.splitlines() == [
+        "config: preprocess.min_tpm: found 2.0, which is for values tpm; the experiment's are "
+        "intensity: leave it at 1.0",
+        "config: preprocess.size_factors: found tmm, which is for values counts; the experiment's "
+        "are intensity: leave it at median_of_ratios",
+    ]
+    assert "for values log2 and intensity" in message(
+        changed("preprocess/array_normalisation", "quantile")
+    )
+    both = {"datasets": cohorts(tumours="tpm", others="counts")}
+    both |= {"experiment": {"datasets": ["tumours", "others"]}}
+    settings = {"size_factors": "tmm", "min_tpm": 2.0, "n_top_genes": 500}
+    assert parse_config({**MINIMAL, **both, "preprocess": settings}).preprocess.min_tpm == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "provenance": {"errors", "files", "keys"},
     "config": {"errors", "keys"},
     "data": {"config", "errors", "files", "keys", "outputs"},
-    "cohort": {"errors"},
+    "cohort": {"config", "data", "errors", "files", "keys"},
     "preprocess": {"config", "data", "errors", "files", "keys"},
     "nets": set(),
     "evaluation": {"config", "errors", "keys", "outputs"},
@@ -44,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "tracking": {"errors", "files", "inference", "keys", "provenance"},
     "plotting": {"evaluation", "files", "keys"},
     "report": {"config", "errors", "evaluation", "files", "keys", "plotting", "provenance"},
-    "cards": {"evaluation", "files", "keys", "report"},
+    "cards": {"config", "evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},
 }
@@ -53,6 +54,7 @@ SCIENCE = (
     "data/count_features.py",
     "data/design.py",
     "data/estimate.py",
+    "data/floor.py",
     "data/genes.py",
     "data/judge.py",
     "data/likelihood.py",
@@ -65,8 +67,15 @@ SCIENCE = (
     "data/streams.py",
     "evaluation/",
     "nets/",
+    "preprocess/arrays.py",
+    "preprocess/batches.py",
+    "preprocess/counts.py",
+    "preprocess/passes.py",
     "preprocess/preprocessor.py",
     "preprocess/size_factors.py",
+    "preprocess/tmm.py",
+    "preprocess/variable_genes.py",
+    "preprocess/vst.py",
 )
 FILE_MODULES = {
     "anndata", "csv", "h5py", "io", "json", "os", "pathlib", "pickle", "requests", "safetensors",
@@ -268,7 +277,7 @@ def test_help_of_every_subcommand_is_light() -> None:
 def test_rules_are_light(project: Path) -> None:
     """What workflow/rules/common.smk imports, each Snakemake process pays for."""
     text = (project / "workflow/rules/common.smk").read_text()
-    lines = [line.strip() for line in text.splitlines()]
-    script = [line for line in lines if line.startswith(("import ", "from "))]
+    found = re.findall(r"^ *((?:from \S+ )?import (?:\([^)]*\)|.*))$", text, re.MULTILINE)
+    script = [" ".join(line.split()) for line in found]
     assert any("exprlab" in line for line in script)
     assert not loaded_by("\n".join(script)) & {*HEAVY, "numpy", "scipy", "anndata"}

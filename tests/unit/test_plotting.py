@@ -66,8 +66,9 @@ def overview(n: int = 40) -> dict[str, Any]:
         "label": [CLASSES[i % 2] for i in range(n)],
         "classes": ["benign", "malignant"],
         "batch": ["a", "a", "b"] * (n // 3) + ["b"] * (n % 3),
-        "library_size": rng.integers(10**7, 3 * 10**7, n).tolist(),
-        "zero_fraction": rng.uniform(0.2, 0.4, n).tolist(),
+        "values": "counts",
+        "level": rng.integers(10**7, 3 * 10**7, n).tolist(),
+        "quality": rng.uniform(0.2, 0.4, n).tolist(),
         "raw_pca": pca,
         "log_pca": {**pca, "x": pca["y"], "y": pca["x"]},
     }
@@ -194,8 +195,8 @@ def test_axes_name_their_units(figures: dict[str, Figure]) -> None:
         return axes.get_xlabel() if side == "x" else axes.get_ylabel()
 
     assert "nats" in label("training", "y")
-    assert "reads" in label("library_sizes", "y")
-    assert "genes" in label("zero_fraction", "y")
+    assert "reads" in label("levels", "y")
+    assert "genes" in label("quality", "y")
     assert "samples" in label("scores", "y")
     assert label("pca", "x", 0) == "component 1 (42.0 % of variance)"
     assert label("pca", "y", 1) == "component 2 (13.0 % of variance)"
@@ -314,12 +315,12 @@ def test_pca_points_are_the_samples(figures: dict[str, Figure]) -> None:
 def test_boxes_hold_the_medians_of_class_and_batch(figures: dict[str, Figure]) -> None:
     shown = sorted(
         float(line.get_ydata()[0])
-        for line in figures["library_sizes"].axes[0].lines
+        for line in figures["levels"].axes[0].lines
         if line.get_linewidth() == 2
     )
-    values = {k: np.array(overview()[k]) for k in ("library_size", "label", "batch")}
+    values = {k: np.array(overview()[k]) for k in ("level", "label", "batch")}
     expected = [
-        np.median(values["library_size"][(values["label"] == c) & (values["batch"] == b)])
+        np.median(values["level"][(values["label"] == c) & (values["batch"] == b)])
         for c in CLASSES
         for b in ("a", "b")
     ]
@@ -361,7 +362,7 @@ def test_odd_names_are_shown_as_they_are() -> None:
 
 def test_data_without_labels_batches_or_reads_can_be_drawn() -> None:
     bare = {**overview(), "label": None, "classes": [], "batch": None}
-    bare["library_size"] = [0, *bare["library_size"][1:]]
+    bare["level"] = [0, *bare["level"][1:]]
     for figure in data.draw_overview(bare).values():
         assert len(style.png_bytes(figure)) > 0
 

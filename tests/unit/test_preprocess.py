@@ -113,7 +113,7 @@ def test_features_are_standardised_log_counts(method: str) -> None:
     if method == "median_of_ratios":
         depth = median_of_ratios(reads, gmean_or_zero(reads)) * depth.mean()
     log = np.log1p(reads[:, fitted.keep] / depth[:, None] * 1e6)
-    np.testing.assert_allclose(fitted.log_counts(reads), log, rtol=1e-5)
+    np.testing.assert_allclose(fitted.log_values(reads), log, rtol=1e-5)
     np.testing.assert_allclose(
         fitted.transform(reads), StandardScaler().fit_transform(log), atol=2e-4
     )
@@ -155,7 +155,7 @@ def test_depth_does_not_matter(method: str) -> None:
     reads = used(fitted, counts)
     deeper = reads.copy()
     deeper[::2] *= 7
-    np.testing.assert_allclose(fitted.log_counts(deeper), fitted.log_counts(reads), rtol=1e-5)
+    np.testing.assert_allclose(fitted.log_values(deeper), fitted.log_values(reads), rtol=1e-5)
 
 
 def test_missing_entry_becomes_zero_and_changes_no_other() -> None:
@@ -168,7 +168,7 @@ def test_missing_entry_becomes_zero_and_changes_no_other() -> None:
     feature = fitted.features.index(GENES[column])
     full, part = (fitted.transform(used(fitted, c)) for c in (counts, holed))
     assert part[7, feature] == 0
-    assert np.isnan(fitted.log_counts(used(fitted, holed))[7, feature])
+    assert np.isnan(fitted.log_values(used(fitted, holed))[7, feature])
     part[7, feature] = full[7, feature]
     np.testing.assert_array_equal(part, full)
 
@@ -177,10 +177,10 @@ def test_missing_gene_leaves_counts_per_million_of_the_others() -> None:
     counts = draw()
     fitted = fit(counts, size_factors="cpm")
     # A sample exactly like the training mean: what is missing is known to be its usual share.
-    typical = np.round(fitted.share * 1e8).astype(np.int32)[None]
+    typical = np.round(fitted.scale.share * 1e8).astype(np.int32)[None]
     holed = typical.copy()
-    holed[0, np.argmax(fitted.share)] = MISSING_COUNT
-    full, part = fitted.log_counts(typical)[0], fitted.log_counts(holed)[0]
+    holed[0, np.argmax(fitted.scale.share)] = MISSING_COUNT
+    full, part = fitted.log_values(typical)[0], fitted.log_values(holed)[0]
     known = ~np.isnan(part)
     assert known.sum() == len(part) - 1
     np.testing.assert_allclose(part[known], full[known], rtol=1e-5)
@@ -190,7 +190,7 @@ def test_missing_entries_are_left_out_of_mean_and_sd() -> None:
     counts = draw()
     counts[::4, 1] = MISSING_COUNT
     fitted = fit(counts)
-    log = fitted.log_counts(used(fitted, counts))
+    log = fitted.log_values(used(fitted, counts))
     feature = fitted.features.index(GENES[1])
     assert fitted.mean[feature] == pytest.approx(np.nanmean(log[:, feature]), rel=1e-5)
     assert fitted.sd[feature] == pytest.approx(np.nanstd(log[:, feature]), rel=1e-4)
@@ -290,7 +290,7 @@ def test_only_training_samples_are_learnt_from(method: str, tmp_path: Path) -> N
     # And a training sample does move them.
     counts[np.argmax(~others)] *= 3
     three, _ = preprocess(write(tmp_path / "c.h5ad", counts), split, size_factors=method)
-    assert three.state()[0]["library_size"] != values["library_size"]
+    assert three.state()[0]["scale"] != values["scale"]
 
 
 def test_features_file_has_every_sample_in_order(tmp_path: Path) -> None:

@@ -84,10 +84,11 @@ def test_logits_come_back_from_their_table(classes: tuple[str, ...], tmp_path: P
     n = len(classes)
     logits = np.arange(6.0 * n).reshape(6, n) if n > 2 else np.arange(6.0)
     ids, split = pd.Index(list("uvwxyz")), np.array(["train", "val", "test"] * 2)
-    table = TrainingTable(ids, np.arange(6) % n, split, classes)
+    table = TrainingTable(ids, np.arange(6) % n, split, classes, np.array(list("ppqrst")))
     write_logits(tmp_path / "logits.parquet", table, logits)
     found = read_logits(tmp_path / "logits.parquet", "val")
     assert np.array_equal(gathered("logit", found), logits[[1, 4]])
+    assert list(found["patient"]) == ["p", "s"]
     assert [c for c in found if c.startswith("logit")] == (
         ["logit"] if n == 2 else [f"logit_{name}" for name in classes]
     )

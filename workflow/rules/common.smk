@@ -5,12 +5,15 @@ import shlex
 import sys
 
 try:
+    from exprlab.cohort.plan import plan_design
+    from exprlab.config.designs import designs_to_json
     from exprlab.config.experiment import parse_config, picked, tracking_uri
-    from exprlab.config.files import float32_bytes
+    from exprlab.config.files import files_in, float32_bytes
     from exprlab.config.steps import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
-    from exprlab.keys import SIDE_FILES, split_name, split_parts
+    from exprlab.keys import ORACLE, SIDE_FILES, SPLIT_PATTERN, WHOLE_SPLIT_PATTERN
+    from exprlab.keys import split_name, split_parts
     from exprlab.provenance.code import code_digest
     from exprlab.provenance.lineage import lineage_of, pack
 except ImportError as error:
@@ -20,6 +23,11 @@ except ImportError as error:
 
 try:
     CONFIG = parse_config(config)
+    # How the samples of each data set are divided; batches are counted in its sample table.
+    DESIGNS = {
+        name: plan_design(name, CONFIG.datasets[name], CONFIG.split)
+        for name in CONFIG.experiment.datasets
+    }
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -28,18 +36,34 @@ NETWORKS = [name for name in MODELS if CONFIG.models[name].kind in NETWORK_KINDS
 BASELINES = [name for name in MODELS if name not in NETWORKS]
 # Of these the truth is known, ...
 SIMULATED = [name for name in DATASETS if CONFIG.datasets[name].source == "simulate"]
+# ... these are read from files, ...
+OWN = [name for name in DATASETS if CONFIG.datasets[name].source == "files"]
 # ... and these have samples to predict.
 WITH_NEW = [name for name in DATASETS if CONFIG.datasets[name].has_new_samples]
 
 
+# Of these each repeat has several folds, which are judged together.
+FOLDED = [name for name in DATASETS if DESIGNS[name].folds]
+
+
 def splits_of(dataset):
     """Give the splits of a data set in which all training samples train."""
-    return CONFIG.experiment.splits()
+    return CONFIG.experiment.splits(DESIGNS[dataset])
 
 
 def smaller_splits_of(dataset):
     """Give those with fewer training samples, for learning curves."""
-    return CONFIG.experiment.smaller_splits()
+    return CONFIG.experiment.smaller_splits(DESIGNS[dataset])
+
+
+def repeats_of(dataset):
+    """Give what models are judged by: all folds of a seed together, or its one split."""
+    return CONFIG.experiment.repeats()
+
+
+def smaller_repeats_of(dataset):
+    """Give the same with fewer training samples."""
+    return CONFIG.experiment.smaller_repeats()
 
 
 def runs_of(splits, datasets):
@@ -55,6 +79,10 @@ def runs_of(splits, datasets):
 RUNS = runs_of(splits_of, DATASETS)
 # With fewer training samples models are trained and judged, no more.
 SMALLER_RUNS = runs_of(smaller_splits_of, DATASETS)
+# What is compared: where there are folds, all of a repeat together, else the runs themselves.
+REPEATS = runs_of(repeats_of, DATASETS)
+SMALLER_REPEATS = runs_of(smaller_repeats_of, DATASETS)
+POOLED = runs_of(repeats_of, FOLDED) + runs_of(smaller_repeats_of, FOLDED)
 CURVE_DATASETS = [name for name in DATASETS if smaller_splits_of(name)]
 CURVES = ["results/report/learning_curves.json"] if CURVE_DATASETS else []
 # What a reader sees of every run ...
@@ -91,7 +119,7 @@ SPLIT_FILES = [
     "{dataset}/preprocessing/{split}/preprocessor.safetensors",
     "{dataset}/preprocessing/{split}/features.npy",
 ]
-DATA_FIGURES = ["library_sizes", "zero_fraction", "pca"]
+DATA_FIGURES = ["levels", "quality", "pca"]
 GENE_FIGURES = ["recovery", "top_genes"]
 FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)
@@ -121,7 +149,7 @@ def one_of(names):
 wildcard_constraints:
     dataset=one_of(CONFIG.datasets),
     model=one_of(CONFIG.models),
-    split=r"seed-\d+(-n-\d+)?",
+    split=SPLIT_PATTERN,
     cohort="cohort|new_samples",
 
 
@@ -134,33 +162,80 @@ def cohort_params(wildcards):
     return as_json(CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort))
 
 
+def own_files(wildcards):
+    """Give the user's files of a cohort; of a folder all that is in it."""
+    settings = CONFIG.datasets[wildcards.dataset].of_cohort(wildcards.cohort)
+    return [str(file) for path in settings.paths() for file in files_in(path)]
+
+
+def files_to_check(wildcards):
+    """Give a simulated cohort, or the files of a cohort of one's own."""
+    if wildcards.dataset in OWN:
+        return own_files(wildcards)
+    return f"results/{wildcards.dataset}/data/{wildcards.cohort}.h5ad"
+
+
+def check_arguments(wildcards):
+    """Give what `exprlab check` is told of the cohort, in words of the command line."""
+    if wildcards.dataset in OWN:
+        return ["--params", cohort_params(wildcards), "--cohort", wildcards.cohort]
+    labels = ["--no-labels"] if wildcards.cohort == "new_samples" else []
+    classes = CONFIG.datasets[wildcards.dataset].classes
+    return [files_to_check(wildcards), "--classes", *classes, *labels]
+
+
+def split_settings(wildcards):
+    """Give what decides how the samples of a data set are divided."""
+    return CONFIG.split.of_design(DESIGNS[wildcards.dataset].name)
+
+
 def training_params(wildcards):
     """Give every setting that a run depends on, by section."""
     sections = {
         "dataset": CONFIG.datasets[wildcards.dataset].of_cohort("cohort"),
-        "split": CONFIG.split,
+        "split": split_settings(wildcards),
         "preprocess": CONFIG.preprocess,
         "model": CONFIG.models[wildcards.model],
     }
     if wildcards.model in NETWORKS:
         sections["trainer"] = CONFIG.trainer
     settings = {k: v.settings() for k, v in sections.items()}
-    size = split_parts(wildcards.split)[1]
+    _, fold, size = split_parts(wildcards.split)
+    if fold is not None:
+        settings["fold"] = fold
     if size is not None:
         settings["train_size"] = size
     return json.dumps(settings, sort_keys=True)
 
 
 def split_seed(wildcards):
-    return split_parts(wildcards.split)[0]
+    return split_parts(wildcards.split).seed
+
+
+def split_fold(wildcards):
+    """Give the number of the fold that a split tests; nothing without folds."""
+    fold = split_parts(wildcards.split).fold
+    return "" if fold is None else fold
+
+
+def folds_of(wildcards, *names):
+    """Give files of the folds that a repeat pools."""
+    seed, _, size = split_parts(wildcards.split)
+    runs = [
+        f"results/{wildcards.dataset}/{wildcards.model}/{split}"
+        for split in DESIGNS[wildcards.dataset].splits(seed, size)
+    ]
+    return expand("{run}/{name}", run=runs, name=names)
 
 
 def oracle_predictions(wildcards):
     """Give the oracle's predictions of a run's test samples, where the truth is known."""
     # Whatever part of the training samples trains, the test samples are the same.
-    split = split_name(split_seed(wildcards))
+    seed, fold, _ = split_parts(wildcards.split)
+    split = split_name(seed, fold=fold)
     path = f"results/{wildcards.dataset}/oracle/{split}/predictions.parquet"
-    return path if wildcards.dataset in SIMULATED else []
+    known = wildcards.dataset in SIMULATED and getattr(wildcards, "model", "") != ORACLE
+    return path if known else []
 
 
 def oracle_evaluation(wildcards):
@@ -198,6 +273,16 @@ def run_files(*names):
     return expand("{run}/{name}", run=RUNS, name=names)
 
 
+def repeat_files(*names):
+    """Give these files of every repeat of every model in which all training samples train."""
+    return expand("{run}/{name}", run=REPEATS, name=names)
+
+
+def smaller_repeat_files(*names):
+    """Give these files of every repeat with fewer training samples."""
+    return expand("{run}/{name}", run=SMALLER_REPEATS, name=names)
+
+
 def new_sample_files():
     """Give what every run predicts for new samples, where there are any."""
     return expand("{run}/new_samples.tsv", run=runs_of(splits_of, WITH_NEW))
@@ -222,9 +307,9 @@ def data_files(*names, datasets=DATASETS):
     return expand("results/{dataset}/data/{name}", dataset=datasets, name=names)
 
 
-def oracle_files(name):
+def oracle_files(name, splits=splits_of):
     """Give this file of the oracle in every split of the data sets whose truth is known."""
-    return split_files(f"{{dataset}}/oracle/{{split}}/{name}", SIMULATED)
+    return split_files(f"{{dataset}}/oracle/{{split}}/{name}", SIMULATED, splits)
 
 
 def run_folders(wildcards, input):

@@ -25,6 +25,33 @@ rule simulate_cohort:
         " --truth {output.truth} --params {params.settings:q} --threads {threads} > {log} 2>&1"
 
 
+# A cohort of one's own, once its files have been found sound.
+rule import_cohort:
+    input:
+        files=own_files,
+        checks="results/{dataset}/data/{cohort}.checks.json",
+    output:
+        "results/{dataset}/data/{cohort}.h5ad",
+    log:
+        "results/logs/import_cohort/{dataset}.{cohort}.log",
+    benchmark:
+        "results/benchmarks/import_cohort/{dataset}.{cohort}.tsv"
+    wildcard_constraints:
+        dataset=one_of(OWN),
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(800, copies=5),
+        runtime=20,
+    params:
+        settings=cohort_params,
+        code=code_digest("import_cohort"),
+    shell:
+        "python -m exprlab import-cohort --output {output} --params {params.settings:q}"
+        " > {log} 2>&1"
+
+
 # What nobody can do better than, known because the cohort is simulated.
 rule compute_oracle:
     input:
@@ -49,32 +76,27 @@ rule compute_oracle:
         " --params {params.settings:q} --threads {threads} > {log} 2>&1"
 
 
+# Before anything expensive: of a cohort of one's own the files as they are, before they are read.
 rule check_data:
     input:
-        "results/{dataset}/data/{cohort}.h5ad",
+        files_to_check,
     output:
         "results/{dataset}/data/{cohort}.checks.json",
     log:
         "results/logs/check_data/{dataset}.{cohort}.log",
     benchmark:
         "results/benchmarks/check_data/{dataset}.{cohort}.tsv"
-    wildcard_constraints:
-        dataset=one_of(SIMULATED),
     conda:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=memory(800),
-        runtime=10,
+        mem_mb=memory(800, copies=4),
+        runtime=20,
     params:
-        labels=lambda wildcards: (
-            "--no-labels" if wildcards.cohort == "new_samples" else ""
-        ),
-        classes=lambda wildcards: CONFIG.datasets[wildcards.dataset].classes,
+        what=check_arguments,
         code=code_digest("check"),
     shell:
-        "python -m exprlab check {input} --classes {params.classes:q} --output {output}"
-        " {params.labels} > {log} 2>&1"
+        "python -m exprlab check {params.what:q} --output {output} > {log} 2>&1"
 
 
 rule describe_data:

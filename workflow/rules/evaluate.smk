@@ -116,6 +116,45 @@ rule evaluate_model:
         " > {log} 2>&1"
 
 
+# All folds of a repeat together: each sample was tested once, by a model that had not seen it.
+rule pool_folds:
+    input:
+        evaluations=lambda wildcards: folds_of(wildcards, "evaluation.json"),
+        predictions=lambda wildcards: folds_of(wildcards, "predictions.parquet"),
+        oracle=oracle_predictions,
+    output:
+        evaluation="results/{dataset}/{model}/{split}/evaluation.json",
+        predictions="results/{dataset}/{model}/{split}/predictions.parquet",
+    log:
+        "results/logs/pool_folds/{dataset}.{model}.{split}.log",
+    benchmark:
+        "results/benchmarks/pool_folds/{dataset}.{model}.{split}.tsv"
+    wildcard_constraints:
+        dataset=one_of(FOLDED),
+        model=one_of([*MODELS, ORACLE]),
+        split=r"seed-\d+(-n-\d+)?",
+    conda:
+        "../envs/exprlab.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        folds=lambda wildcards, input: [os.path.dirname(p) for p in input.evaluations],
+        settings=as_json(CONFIG.evaluation),
+        seed=split_seed,
+        code=code_digest("pool"),
+    shell:
+        "python -m exprlab pool --folds {params.folds} --oracle {input.oracle}"
+        " --evaluation {output.evaluation} --predictions {output.predictions}"
+        " --params {params.settings:q} --seed {params.seed} > {log} 2>&1"
+
+
+# A repeat of folds has no model of its own.
+ruleorder: pool_folds > evaluate_model
+ruleorder: pool_folds > evaluate_oracle
+
+
 rule plot_run:
     input:
         metrics="results/{dataset}/{model}/{split}/metrics.csv",
@@ -190,10 +229,10 @@ rule write_model_card:
 
 rule compare_models:
     input:
-        evaluations=run_files("evaluation.json"),
-        predictions=run_files("predictions.parquet"),
+        evaluations=repeat_files("evaluation.json"),
+        predictions=repeat_files("predictions.parquet"),
         networks=run_files("network.json"),
-        oracles=oracle_files("evaluation.json"),
+        oracles=oracle_files("evaluation.json", repeats_of),
         # A leak stops the workflow before there is anything to read about the models.
         guards=split_files("{dataset}/guard/{split}.json"),
     output:
@@ -213,6 +252,6 @@ rule compare_models:
         settings=as_json(CONFIG.evaluation),
         code=code_digest("compare"),
     shell:
-        "python -m exprlab compare --runs {params.runs} --oracles {input.oracles}"
-        " --output {output}"
+        "python -m exprlab compare --runs {params.runs} --networks {input.networks}"
+        " --oracles {input.oracles} --output {output}"
         " --params {params.settings:q} > {log} 2>&1"

@@ -12,7 +12,7 @@ rule subsample_training:
     benchmark:
         "results/benchmarks/subsample_training/{dataset}.{split}-n-{size}.tsv"
     wildcard_constraints:
-        split=r"seed-\d+",
+        split=WHOLE_SPLIT_PATTERN,
         size=r"\d+",
     conda:
         "../envs/exprlab.yaml"
@@ -30,12 +30,13 @@ rule subsample_training:
 
 rule compare_sizes:
     input:
-        evaluations=run_files("evaluation.json") + smaller_run_files("evaluation.json"),
-        predictions=run_files("predictions.parquet")
-        + smaller_run_files("predictions.parquet"),
+        evaluations=repeat_files("evaluation.json")
+        + smaller_repeat_files("evaluation.json"),
+        predictions=repeat_files("predictions.parquet")
+        + smaller_repeat_files("predictions.parquet"),
         splits=split_files("{dataset}/splits/{split}.tsv")
         + split_files("{dataset}/splits/{split}.tsv", splits=smaller_splits_of),
-        oracles=oracle_files("evaluation.json"),
+        oracles=oracle_files("evaluation.json", repeats_of),
     output:
         "results/report/learning_curves.json",
     log:

@@ -12,7 +12,7 @@ rule split_samples:
     benchmark:
         "results/benchmarks/split_samples/{dataset}.{split}.tsv"
     wildcard_constraints:
-        split=r"seed-\d+",
+        split=WHOLE_SPLIT_PATTERN,
     conda:
         "../envs/exprlab.yaml"
     threads: 1
@@ -20,12 +20,14 @@ rule split_samples:
         mem_mb=800,
         runtime=10,
     params:
-        settings=as_json(CONFIG.split),
+        settings=lambda wildcards: as_json(split_settings(wildcards)),
         seed=split_seed,
+        fold=split_fold,
         code=code_digest("split"),
     shell:
         "python -m exprlab split --counts {input.counts} --output {output}"
-        " --params {params.settings:q} --seed {params.seed} > {log} 2>&1"
+        " --params {params.settings:q} --seed {params.seed} --fold {params.fold}"
+        " > {log} 2>&1"
 
 
 rule preprocess_counts:

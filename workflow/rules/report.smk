@@ -5,6 +5,7 @@ rule write_report:
     input:
         # What it reads and no more: an edit of a card need not draw the report anew.
         run_files("metrics.csv", "record.json", "network.json", "evaluation.json"),
+        repeat_files("evaluation.json"),
         run_files("figures/training.png", "figures/confusion.png"),
         new_sample_files(),
         data_files("overview.json", "cohort.checks.json"),
@@ -13,7 +14,7 @@ rule write_report:
         ),
         split_files("{dataset}/splits/{split}.tsv"),
         split_files("{dataset}/guard/{split}.json"),
-        oracle_files("evaluation.json"),
+        oracle_files("evaluation.json", repeats_of),
         comparison="results/report/comparison.json",
         genes="results/report/genes.json",
         curves=CURVES,
@@ -36,10 +37,12 @@ rule write_report:
     params:
         results=subpath(input.comparison, ancestor=2),
         settings=as_json(picked(CONFIG)),
+        designs=designs_to_json(DESIGNS),
         code=code_digest("report"),
     shell:
         "python -m exprlab report --comparison {input.comparison} --genes {input.genes}"
-        " --curves {input.curves} --results {params.results} --output {output} --params {params.settings:q} > {log} 2>&1"
+        " --curves {input.curves} --results {params.results} --output {output} --params {params.settings:q}"
+        " --designs {params.designs:q} > {log} 2>&1"
 
 
 rule write_environment_page:
@@ -65,10 +68,12 @@ rule write_environment_page:
     params:
         results=subpath(output[0], ancestor=2),
         settings=as_json(CONFIG.experiment),
+        designs=designs_to_json(DESIGNS),
         code=code_digest("environment_page"),
     shell:
         "python -m exprlab environment-page --results {params.results} --output {output}"
-        " --params {params.settings:q} > {log} 2>&1"
+        " --params {params.settings:q}"
+        " --designs {params.designs:q} > {log} 2>&1"
 
 
 rule fill_checklist:
@@ -76,6 +81,7 @@ rule fill_checklist:
         run_files(
             "params.json", "record.json", "network.json", "evaluation.json", "model"
         ),
+        repeat_files("evaluation.json"),
         data_files("cohort.checks.json"),
         split_files("{dataset}/splits/{split}.tsv"),
         comparison="results/report/comparison.json",
@@ -98,8 +104,10 @@ rule fill_checklist:
     params:
         results=subpath(input.comparison, ancestor=2),
         settings=as_json(picked(CONFIG)),
+        designs=designs_to_json(DESIGNS),
         code=code_digest("checklist"),
     shell:
         "python -m exprlab checklist --comparison {input.comparison}"
         " --results {params.results} --output {output} --params {params.settings:q}"
+        " --designs {params.designs:q}"
         " > {log} 2>&1"

@@ -24,6 +24,11 @@ rule write_manifest:
         ],
         oracle_files("evaluation.json"),
         oracle_files("predictions.parquet"),
+        expand(
+            "{run}/{name}", run=POOLED, name=["evaluation.json", "predictions.parquet"]
+        ),
+        oracle_files("evaluation.json", repeats_of),
+        oracle_files("predictions.parquet", repeats_of),
         split_files("{dataset}/guard/{split}.json"),
         split_files("{dataset}/genes/{split}.tsv"),
         expand(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from exprlab.cards import phrases
 from exprlab.cards.facts import Experiment, RunFacts
 from exprlab.cards.markdown import authors, code, escape
-from exprlab.report.words import source_words
+from exprlab.report.sentences import MANY_SPLITS
+from exprlab.report.words import design_words, source_words
 
 
 def provenance(experiment: Experiment) -> list[str]:
@@ -24,11 +25,19 @@ def provenance(experiment: Experiment) -> list[str]:
 
 def splits(experiment: Experiment) -> list[str]:
     """Say how many samples are on each side, and their classes as far as known."""
-    answers = [
-        f"{escape(run.dataset)}, {escape(run.split)}: {phrases.size_words(run.sizes)}. "
-        f"{_classes(run)}"
-        for run in experiment.one_per("dataset", "split")
-    ]
+    answers = []
+    for first in experiment.one_per("dataset"):
+        runs = experiment.like(first, "dataset", "model")
+        answers += [
+            f"{escape(run.dataset)}, {escape(run.split)}: {phrases.size_words(run.sizes)}. "
+            f"{_classes(run)}"
+            for run in runs[:MANY_SPLITS]
+        ]
+        if len(runs) > MANY_SPLITS:
+            answers.append(
+                f"{escape(first.dataset)}: {len(runs) - MANY_SPLITS} more splits, alike, in "
+                f"{code(f'results/{first.dataset}/splits/')}."
+            )
     return [
         *answers,
         "The validation samples serve early stopping or the choice of the regularisation, "
@@ -53,9 +62,12 @@ def redundancy(experiment: Experiment) -> list[str]:
     """Say how the parts are kept apart."""
     split = experiment.config["split"]
     answers = [
-        f"Samples are dealt at random, {100 * split['val_fraction']:g} % to validation and "
-        f"{100 * split['test_fraction']:g} % to test, so that each part has its share of each "
-        "class; whole patients are dealt, with one seed per split.",
+        *(
+            f"{escape(name)}: {escape(design_words(design, split))}."
+            for name, design in experiment.designs.items()
+        ),
+        "Whole patients are dealt at random, so that each part has its share of each class, with "
+        "one seed per repeat.",
         *(
             f"{escape(run.dataset)}: {escape(phrases.patient_words(run.checks))}."
             for run in experiment.one_per("dataset")
@@ -63,9 +75,9 @@ def redundancy(experiment: Experiment) -> list[str]:
         "Gene filter, depth and scaling are learnt from training samples only. No test for nearly "
         "equal profiles of different patients was made.",
     ]
-    if len(experiment.splits) > 1:
+    if len(experiment.repeats) > 1:
         answers.append(
-            f"The {len(experiment.splits)} splits divide the same samples anew; they are no "
+            f"The {len(experiment.repeats)} repeats divide the same samples anew; they are no "
             "independent experiments."
         )
     if _all_simulated(experiment):

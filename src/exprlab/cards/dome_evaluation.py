@@ -15,6 +15,7 @@ from exprlab.report.sentences import (
     p_text,
     verdict,
 )
+from exprlab.report.words import design_words
 
 # Beside AUROC, which the key sentence tells of, models are tested by their probabilities.
 TESTED = "log_loss"
@@ -23,12 +24,14 @@ BASELINES = {"logistic": "logistic regression", "boosting": "gradient-boosted tr
 
 def method(experiment: Experiment) -> list[str]:
     """Say on what models are judged."""
-    n = len(experiment.splits)
-    times = "One random split" if n == 1 else f"{n} random splits, each with a training of its own"
-    tests = phrases.span(run.evaluation["n_test"] for run in experiment.runs)
+    tests = phrases.span(found["n_test"] for found in experiment.judged.values())
     return [
-        f"{times}; in each, models are judged on held-out test samples of the same cohort "
-        f"({tests} samples) that nothing was fitted or chosen on.",
+        f"{count(len(experiment.repeats), 'repeat')}; in each, models are judged on held-out test "
+        f"samples of the same cohort ({tests} samples) that nothing was fitted or chosen on.",
+        *(
+            f"{escape(name)}: {escape(design_words(design, experiment.config['split']))}."
+            for name, design in experiment.designs.items()
+        ),
         "The new cohort of the workflow is predicted without looking at labels; it is no test.",
         authors("evaluation on an independent cohort, or by experiment, if there was any."),
     ]
@@ -46,17 +49,19 @@ def measures(experiment: Experiment) -> list[str]:
         for model in experiment.models:
             means = (_mean(result["models"][model][name], name) for name in names)
             answers.append(f"{escape(model)} on {escape(dataset)}: {', '.join(means)}.")
-    spread = " ± standard deviation" if len(experiment.splits) > 1 else ""
+    spread = " ± standard deviation" if len(experiment.repeats) > 1 else ""
     return [
         *answers,
-        f"Mean{spread} over {count(len(experiment.splits), 'split')}; intervals are in "
-        "`evaluation.json` and the model card of each run.",
+        f"Mean{spread} over {count(len(experiment.repeats), 'repeat')}, with intervals that "
+        "resample whole patients. Of folds, AUROC and AUPRC compare samples of the same fold only.",
     ]
 
 
 def _mean(entry: dict, name: str) -> str:
     sd = entry.get("sd")
-    return f"{metric_title(name)} {number(entry['mean'])}{'' if sd is None else f' ± {number(sd)}'}"
+    limits = f" ({number(entry['low'])} to {number(entry['high'])})" if "low" in entry else ""
+    spread = "" if sd is None else f" ± {number(sd)}"
+    return f"{metric_title(name)} {number(entry['mean'])}{limits}{spread}"
 
 
 def comparison(experiment: Experiment) -> list[str]:
@@ -88,15 +93,17 @@ def confidence(experiment: Experiment) -> list[str]:
     level = settings["confidence"]
     answers = [
         f"Yes: {100 * level:g} % bootstrap intervals "
-        f"({count(settings['bootstrap'], 'resample')} of the test samples, within classes)."
+        f"({count(settings['bootstrap'], 'resample')} of the tested patients, whole and within "
+        f"classes)."
     ]
     for dataset, result in experiment.compared.items():
         chosen = {m: result["models"][m] for m in experiment.models}
         key = key_sentence(dataset, {**result, "models": chosen}, level)
         answers.append(escape(key))
         answers += _tests(result["pairs"], experiment.models)
-    answers += [f"{escape(words)}." for words in phrases.chance_words(experiment.runs)]
-    if any(phrases.is_wide(run.evaluation["metrics"]["auroc"]) for run in experiment.runs):
+    named = {"/".join(place): found for place, found in experiment.judged.items()}
+    answers += [f"{escape(words)}." for words in phrases.chance_words(named)]
+    if any(phrases.is_wide(found["metrics"]["auroc"]) for found in named.values()):
         answers.append(
             f"Some intervals of AUROC are wider than {phrases.WIDE:g}: there are too few test "
             "samples for a narrow one."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exprlab.cards import phrases
+from exprlab.cards.encoding import encoding_words, filter_words, input_words
 from exprlab.cards.facts import Experiment
 from exprlab.cards.markdown import authors, code, escape
 from exprlab.keys import TRAIN
@@ -28,14 +29,16 @@ def algorithm(experiment: Experiment) -> list[str]:
 
 def meta_predictions(experiment: Experiment) -> list[str]:
     """Say that no other predictor is behind the inputs."""
-    return ["No. The only inputs are gene counts; no model uses the output of another one."]
+    return ["No. The only inputs are expression values; no model uses the output of another one."]
 
 
 def encoding(experiment: Experiment) -> list[str]:
-    """Say how counts become inputs."""
-    words = escape(phrases.encoding_words(experiment.config["preprocess"]))
+    """Say how values become inputs."""
+    settings = experiment.config["preprocess"]
+    kinds = dict.fromkeys(run.values for run in experiment.one_per("dataset"))
+    words = [(input_words(kind), encoding_words(settings, kind)) for kind in kinds]
     return [
-        f"Raw counts; {words}.",
+        *(f"{escape(what[0].upper() + what[1:])}: {escape(how)}." for what, how in words),
         "All of it is fitted on training samples and applied unchanged to all others.",
         *dict.fromkeys(
             f"Labels: {escape(', '.join(f'{name} = {k}' for k, name in enumerate(run.classes)))}."
@@ -73,9 +76,11 @@ def features(experiment: Experiment) -> list[str]:
     ]
     return [
         *answers,
-        f"Genes were filtered by expression alone (at least {count(settings['min_count'], 'read')} "
-        f"in at least {100 * settings['min_fraction']:g} % of the samples), on training samples "
-        "only and without looking at labels.",
+        *(
+            f"Genes were filtered without looking at labels, by what training samples have of them "
+            f"({escape(filter_words(settings, kind))})."
+            for kind in dict.fromkeys(run.values for run in experiment.one_per("dataset"))
+        ),
     ]
 
 

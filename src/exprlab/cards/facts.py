@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exprlab.config.designs import Design
 from exprlab.keys import (
     MODEL_JSON,
     NETWORK_FILE,
@@ -67,6 +68,11 @@ class RunFacts:
         return is_simulated(self.params["dataset"])
 
     @property
+    def values(self) -> str:
+        """Return what the numbers of a sample are, one of `keys.VALUES`."""
+        return self.packed["preprocessing"]["values"]
+
+    @property
     def classes(self) -> list[str]:
         """Return the classes that the model knows, in the order of their labels."""
         return self.packed["classes"]
@@ -113,11 +119,17 @@ class Experiment:
         `datasets` of comparison.json.
     runs
         In the order of the config: by data set, then model, then split.
+    judged
+        (data set, model, repeat) -> evaluation of the split, or of all folds together.
+    designs
+        How the samples of each data set are divided.
     """
 
     config: dict[str, Any]
     compared: dict[str, Any]
     runs: list[RunFacts]
+    judged: dict[tuple[str, str, str], dict[str, Any]]
+    designs: dict[str, Design]
 
     @property
     def models(self) -> list[str]:
@@ -128,6 +140,11 @@ class Experiment:
     def splits(self) -> list[str]:
         """Return the names of the splits."""
         return list(dict.fromkeys(run.split for run in self.runs))
+
+    @property
+    def repeats(self) -> list[str]:
+        """Return the names of the repeats."""
+        return list(dict.fromkeys(repeat for _, _, repeat in self.judged))
 
     def one_per(self, *names: str) -> list[RunFacts]:
         """Return the first run of each combination of these, e.g. of 'dataset' and 'split'."""
@@ -146,10 +163,13 @@ def read_experiment(
     config: Mapping[str, Any],
     datasets: Sequence[str],
     models: Sequence[str],
-    splits: Sequence[str],
+    repeats: Sequence[str],
     comparison: Path,
+    designs: Mapping[str, Design],
 ) -> Experiment:
     """Read the files of every run of an experiment, and their comparison.
+
+    A data set that `designs` does not name is divided once in each repeat.
 
     Raises
     ------
@@ -164,7 +184,17 @@ def read_experiment(
         )
         for dataset in datasets
         for model in models
-        for split in splits
+        for split in designs.get(dataset, Design()).splits_of(repeats)
     ]
+    judged = {
+        (dataset, model, repeat): read_object(
+            results / dataset / model / repeat / "evaluation.json", ("n_test", "metrics")
+        )
+        for dataset in datasets
+        for model in models
+        for repeat in repeats
+    }
     compared = read_comparison(comparison, datasets, models)
-    return Experiment(dict(config), {name: compared[name] for name in datasets}, runs)
+    designed = {name: designs.get(name, Design()) for name in datasets}
+    chosen = {name: compared[name] for name in datasets}
+    return Experiment(dict(config), chosen, runs, judged, designed)

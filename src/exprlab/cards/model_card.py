@@ -15,6 +15,7 @@ import yaml
 
 from exprlab.cards import phrases
 from exprlab.cards.class_tables import class_tables
+from exprlab.cards.encoding import encoding_words, input_words, library_words
 from exprlab.cards.facts import RunFacts
 from exprlab.cards.markdown import bullets, code, escape, table
 from exprlab.files import atomic_path
@@ -133,7 +134,6 @@ def _use(facts: RunFacts) -> list[str]:
             "Research on samples like those of the training cohort: same tissue, same sequencing, "
             "same genes."
         )
-    low, high = facts.packed["preprocessing"]["library_range"]
     run = f"results/{facts.name}"
     predict = ["exprlab", "predict", "--model", f"{run}/model", "--counts", "my_samples.h5ad"]
     predict += ["--output", "predictions.tsv"]
@@ -141,13 +141,12 @@ def _use(facts: RunFacts) -> list[str]:
         *bullets(
             [
                 purpose,
-                "Input: raw counts (whole numbers, not normalised) of the model's "
+                f"Input: {input_words(facts.values)} of the model's "
                 f"{count(len(facts.packed['preprocessing']['genes']), 'gene')} under the same ids; "
                 "a few may be missing, the prediction then says so. No labels.",
                 "Out of scope: any decision about a patient; other tissues, species or kinds of "
-                f"counts; classes other than {escape(listing(facts.classes))}.",
-                f"Training samples had {low:,} to {high:,} reads of these genes; samples far "
-                "outside are flagged, and their predictions are not to be relied on.",
+                f"values; classes other than {escape(listing(facts.classes))}.",
+                *library_words(facts.packed["preprocessing"]),
             ]
         ),
         "",
@@ -213,7 +212,7 @@ def _training_data(facts: RunFacts) -> list[str]:
         )
     else:
         source = f"Source: {escape(source_words(data))}."
-    encoding = escape(phrases.encoding_words(facts.params["preprocess"]))
+    encoding = escape(encoding_words(facts.params["preprocess"], facts.values))
     return bullets(
         [
             source,
@@ -275,7 +274,7 @@ def _ethics(facts: RunFacts) -> list[str]:
 def _caveats(facts: RunFacts) -> list[str]:
     found, metrics = facts.evaluation, dict(_known_metrics(facts))
     items = [f"Check of the data: {escape(warning)}" for warning in facts.checks["warnings"]]
-    items += [f"{escape(words)}." for words in phrases.chance_words([facts])]
+    items += [f"{escape(words)}." for words in phrases.chance_words({facts.name: facts.evaluation})]
     if phrases.is_wide(metrics["auroc"]):
         items.append(
             f"The interval of AUROC is wide: {count(found['n_test'], 'test sample')} leave it "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from exprlab.cards.facts import RunFacts
 from exprlab.keys import TEST, TRAIN, VAL, told_apart
 from exprlab.report.sentences import count, listing
 from exprlab.report.words import layer_words
@@ -15,10 +14,6 @@ WIDE = 0.1
 THRESHOLD_RULES = {
     "youden": "the one with the largest Youden index, sensitivity + specificity - 1,",
     "accuracy": "the one with the largest accuracy",
-}
-SIZE_FACTORS = {
-    "median_of_ratios": "the median of the ratios to the geometric mean of the training samples",
-    "cpm": "the total number of reads",
 }
 
 
@@ -70,19 +65,6 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
     if settings["batch_norm"]:
         found.append("batch normalisation")
     return found
-
-
-def encoding_words(settings: Mapping[str, Any]) -> str:
-    """Return how counts become inputs."""
-    depth = SIZE_FACTORS.get(settings["size_factors"], settings["size_factors"])
-    batches = "; the shift of a named batch is removed" * (settings["batch_correction"] == "centre")
-    return (
-        f"genes with at least {count(settings['min_count'], 'read')} in at least "
-        f"{100 * settings['min_fraction']:g} % of the training samples are kept; counts are "
-        f"brought to equal sequencing depth by {depth}, given as log(1 + counts per million), "
-        "centred and scaled to standard deviation 1 per gene, and limited to "
-        f"± {settings['clip']:g} standard deviations{batches}"
-    )
 
 
 def cohort_words(checks: Mapping[str, Any]) -> str:
@@ -148,16 +130,16 @@ def is_wide(entry: Mapping[str, Any]) -> bool:
     return low is None or high is None or not high - low <= WIDE
 
 
-def chance_words(runs: Iterable[RunFacts]) -> list[str]:
-    """Return a warning for each run that may be guessing."""
+def chance_words(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a warning for each evaluation, by the name of its run, that may show guessing."""
     words = []
-    for run in runs:
-        auroc = run.evaluation["metrics"]["auroc"]
+    for name, evaluation in evaluations.items():
+        auroc = evaluation["metrics"]["auroc"]
         if auroc["high"] is not None and auroc["high"] < 0.5:
-            words.append(f"{run.name} ranks samples worse than guessing (AUROC below 0.5)")
+            words.append(f"{name} ranks samples worse than guessing (AUROC below 0.5)")
         elif auroc["low"] is not None and auroc["low"] <= 0.5:
             words.append(
-                f"{run.name} cannot be told from guessing (the interval of its AUROC covers 0.5)"
+                f"{name} cannot be told from guessing (the interval of its AUROC covers 0.5)"
             )
     return words
 

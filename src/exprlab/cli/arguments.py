@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -49,3 +50,19 @@ def add_count_table(parser: argparse.ArgumentParser) -> None:
         "--samples-in", choices=("rows", "columns"),
         help="of a table of text (default: where the sample table's ids are, or the shorter side)",
     )  # fmt: skip
+
+
+def add_designs(parser: argparse.ArgumentParser) -> None:
+    """Add --designs, how the samples of each data set are divided; once, if it is not named."""
+    parser.add_argument(
+        "--designs", default="{}", metavar="JSON", help="data set -> design and folds"
+    )
+
+
+def print_metrics(metrics: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Print each metric with its interval, 'not defined' where a class is missing."""
+    for name, found in metrics.items():
+        if found["value"] is None:
+            print(f"{name:18} not defined")
+        else:
+            print(f"{name:18} {found['value']:.4f}  [{found['low']:.4f}, {found['high']:.4f}]")

@@ -10,7 +10,14 @@ from exprlab.cli.arguments import add_params, add_paths
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of the runs")
+    parser.add_argument(
+        "--runs", type=Path, nargs="+", required=True,
+        help="folders of the runs, or of the repeats where folds are pooled",
+    )  # fmt: skip
+    parser.add_argument(
+        "--networks", type=Path, nargs="+", required=True, metavar="FILE",
+        help="what kind of model each one is (DATASET/MODEL/SPLIT/network.json)",
+    )  # fmt: skip
     parser.add_argument(
         "--oracles", type=Path, nargs="*", default=[], metavar="FILE",
         help="evaluations of the oracle (DATASET/oracle/SPLIT/evaluation.json)",
@@ -33,30 +40,29 @@ def run(args: argparse.Namespace) -> None:
     evaluations: dict = {}
     predictions: dict = {}
     for folder in args.runs:
-        dataset, model, split = folder.parts[-3:]
+        dataset, model, repeat = folder.parts[-3:]
         for table, value in (
             (evaluations, read_json(folder / "evaluation.json")),
             (predictions, read_predictions(folder / "predictions.parquet")),
         ):
-            table.setdefault(dataset, {}).setdefault(model, {})[split] = value
+            table.setdefault(dataset, {}).setdefault(model, {})[repeat] = value
     for path in args.oracles:
-        dataset, model, split = path.parts[-4:-1]
-        evaluations[dataset].setdefault(model, {})[split] = read_json(path)
+        dataset, model, repeat = path.parts[-4:-1]
+        evaluations[dataset].setdefault(model, {})[repeat] = read_json(path)
     datasets = {
         name: compare(predictions[name], evaluations[name], settings, seed=0)
         for name in evaluations
     }
-    linear = _linear_models(args.runs)
+    linear = _linear_models(args.networks)
     for result in datasets.values():
         if linear and ORACLE in result["models"]:
             result["share_of_gap_closed"] = share_of_gap_closed(result["models"], linear[0])
     write_json(args.output, {"datasets": datasets})
 
 
-def _linear_models(folders: list[Path]) -> list[str]:
-    """Return the names of the linear models among the runs."""
+def _linear_models(networks: list[Path]) -> list[str]:
+    """Return the names of the linear models."""
     from exprlab.files import read_json
-    from exprlab.keys import NETWORK_FILE
 
-    kinds = {folder.parts[-2]: read_json(folder / NETWORK_FILE)["kind"] for folder in folders}
+    kinds = {path.parts[-3]: read_json(path)["kind"] for path in networks}
     return [model for model, kind in kinds.items() if kind == "logistic"]

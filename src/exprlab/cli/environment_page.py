@@ -6,7 +6,7 @@ import argparse
 from itertools import product
 from pathlib import Path
 
-from exprlab.cli.arguments import add_params, add_paths
+from exprlab.cli.arguments import add_designs, add_params, add_paths
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,15 +14,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
     add_paths(parser, output="the page (HTML)")
     add_params(parser)
+    add_designs(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the page."""
+    from exprlab.config.designs import Design, designs_from_json
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import ExperimentConfig
     from exprlab.report.environment import write_environment_page
 
     experiment = load_settings(ExperimentConfig, args.params)
-    splits = [*experiment.splits(), *experiment.smaller_splits()]
-    runs = list(product(experiment.datasets, experiment.models, splits))
+    designs, runs = designs_from_json(args.designs), []
+    for dataset in experiment.datasets:
+        design = designs.get(dataset, Design())
+        splits = [*experiment.splits(design), *experiment.smaller_splits(design)]
+        runs += product([dataset], experiment.models, splits)
     write_environment_page(args.results, experiment.name, runs, args.output)

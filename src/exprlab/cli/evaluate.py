@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from exprlab.cli.arguments import add_params, add_paths, add_seed
+from exprlab.cli.arguments import add_params, add_paths, add_seed, print_metrics
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.evaluation.evaluate import evaluate
     from exprlab.evaluation.truth import aligned_posterior
     from exprlab.files import read_json, write_json
-    from exprlab.keys import LOGIT, MODEL_JSON, SAMPLE_ID, TEST
+    from exprlab.keys import LOGIT, MODEL_JSON, PATIENT, SAMPLE_ID, TEST
     from exprlab.outputs import gathered
 
     model = read_json(args.model / MODEL_JSON)
@@ -49,8 +49,9 @@ def run(args: argparse.Namespace) -> None:
     if args.oracle:
         posterior = aligned_posterior(test[SAMPLE_ID], read_predictions(args.oracle))
     logit = gathered(LOGIT, test)
-    result = evaluate(test.label, logit, temperature, threshold, settings, rng, classes, posterior)
+    result = evaluate(
+        test.label, logit, temperature, threshold, settings, rng, classes, posterior, test[PATIENT]
+    )
     write_predictions(args.predictions, test, temperature, threshold, classes)
     write_json(args.evaluation, result)
-    for name, metric in {**result["metrics"], **result.get("truth", {})}.items():
-        print(f"{name:18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]")
+    print_metrics({**result["metrics"], **result.get("truth", {})})

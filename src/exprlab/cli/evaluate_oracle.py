@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from exprlab.cli.arguments import add_params, add_paths, add_seed
+from exprlab.cli.arguments import add_params, add_paths, add_seed, print_metrics
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.evaluation.calibration import choose_threshold
     from exprlab.evaluation.evaluate import evaluate
     from exprlab.files import write_json
-    from exprlab.keys import LOGIT, SPLIT, TEST, VAL
+    from exprlab.keys import LOGIT, PATIENT, SPLIT, TEST, VAL
     from exprlab.outputs import calibrate, gathered
 
     settings = load_settings(EvaluationConfig, args.params)
@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> None:
     posterior = calibrate(gathered(LOGIT, val), 1.0)
     threshold = choose_threshold(val.label, posterior, settings.threshold)
     rng, logit = stream(args.seed, BOOTSTRAP), gathered(LOGIT, test)
-    result = evaluate(test.label, logit, 1.0, threshold, settings, rng, classes)
+    patient = test[PATIENT]
+    result = evaluate(test.label, logit, 1.0, threshold, settings, rng, classes, patient=patient)
     write_predictions(args.predictions, test.reset_index(drop=True), 1.0, threshold, classes)
     write_json(args.evaluation, result)
-    for name, metric in result["metrics"].items():
-        print(f"{name:18} {metric['value']:.4f}  [{metric['low']:.4f}, {metric['high']:.4f}]")
+    print_metrics(result["metrics"])

@@ -27,18 +27,22 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import GuardConfig
     from exprlab.data.streams import GUARD, stream
-    from exprlab.data.training_table import read_patients, read_training_table
+    from exprlab.data.training_table import read_training_table
     from exprlab.errors import UserError
     from exprlab.evaluation.leakage import guard, linear_pipeline
     from exprlab.files import write_json
     from exprlab.keys import TEST, TRAIN
 
     settings = load_settings(GuardConfig, args.params)
-    table, patients = read_training_table(args.counts, args.split), read_patients(args.counts)
+    table = read_training_table(args.counts, args.split)
     train, test = table.rows(TRAIN), table.rows(TEST)
     pipeline = linear_pipeline(np.load(args.features, mmap_mode="r"), train, test)
     rng = stream(args.seed, GUARD)
-    found = guard(pipeline, table.labels, patients, test, settings.permutations, rng)
+    found = guard(pipeline, table.labels, table.patients, test, settings.permutations, rng)
+    if found["mean"] is None:
+        write_json(args.output, found)
+        print("nothing to be said: with these test samples no two classes can be told apart")
+        return
     words = (
         f"AUROC {found['mean']:.3f} on permuted labels ({100 * found['confidence']:g} % interval "
         f"{found['low']:.3f} to {found['high']:.3f}, {found['n_permutations']} permutations)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,13 @@ def run(args: argparse.Namespace) -> None:
         _put(predictions, place, read_predictions(folder / "predictions.parquet"))
     for path in args.oracles:
         _put(evaluations, path.parts[-4:-1], read_json(path))
-    for path in args.splits:
-        _put(n_train, (path.parts[-3], "", path.stem), _n_train(path))
+    for dataset, size, repeat, n in _mean_sizes(args.splits):
+        n_train.setdefault(dataset, {}).setdefault(size, {})[repeat] = n
     datasets = {
         name: learning_curves(
             predictions[name],
             evaluations[name],
-            {size: found[""] for size, found in n_train[name].items()},
+            n_train[name],
             settings,
         )
         for name in predictions
@@ -57,13 +58,25 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _put(table: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
-    """File a value under data set, size of the training part, model, and split of any size."""
+    """File a value under data set, size of the training part, model, and repeat of any size."""
     from exprlab.keys import split_name, split_parts
 
-    dataset, model, split = place
-    seed, size = split_parts(split)
+    dataset, model, repeat = place
+    seed, _, size = split_parts(repeat)
     models = table.setdefault(dataset, {}).setdefault(size, {})
     models.setdefault(model, {})[split_name(seed)] = value
+
+
+def _mean_sizes(paths: list[Path]) -> Iterator[tuple[str, int | None, str, int]]:
+    """Give data set, size that was asked for, repeat, and samples that trained, over its folds."""
+    from exprlab.keys import split_name, split_parts
+
+    sizes: dict = {}
+    for path in paths:
+        seed, _, size = split_parts(path.stem)
+        sizes.setdefault((path.parts[-3], size, split_name(seed)), []).append(_n_train(path))
+    for (dataset, size, repeat), found in sizes.items():
+        yield dataset, size, repeat, round(sum(found) / len(found))
 
 
 def _n_train(path: Path) -> int:

@@ -14,6 +14,7 @@ from exprlab.errors import UserError, did_you_mean
 # Subcommand -> one line of help. The module is exprlab.cli.<name with _ for ->.
 COMMANDS = {
     "simulate": "simulate a cohort of gene-expression counts and its truth",
+    "import-cohort": "read a cohort's own files and write it as one .h5ad",
     "oracle": "compute the Bayes-optimal posterior of simulated samples",
     "check": "check counts and sample table before anything expensive",
     "describe": "library sizes, zeros and principal components of a cohort",
@@ -24,6 +25,7 @@ COMMANDS = {
     "train-baseline": "fit a baseline model",
     "calibrate": "calibrate a trained model and pack it with its preprocessing",
     "evaluate": "judge a model on the test samples",
+    "pool": "judge the models of all folds of a repeat together",
     "evaluate-new-samples": "judge all models on the new cohort, where its labels are known",
     "evaluate-oracle": "judge the oracle on the same test samples",
     "guard": "stop if permuted labels can be predicted",

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     values, arrays = fitted.state()
     write_json(args.preprocessor, values)
     write_arrays(args.arrays, arrays)
-    print(f"{len(fitted.features):,} of {counts.shape[1]:,} genes kept")
+    print(f"values: {fitted.values}; {len(fitted.features):,} of {counts.shape[1]:,} genes kept")
     batches = fitted.batches
     if batches.names:
         print(

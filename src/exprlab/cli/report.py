@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from exprlab.cli.arguments import add_params, add_paths
+from exprlab.cli.arguments import add_designs, add_params, add_paths
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
     add_params(parser)
+    add_designs(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the page."""
+    from exprlab.config.designs import designs_from_json
     from exprlab.config.experiment import Config, load_settings
     from exprlab.report.write import write_report
 
@@ -36,9 +38,10 @@ def run(args: argparse.Namespace) -> None:
         config=config.settings(),
         datasets=experiment.datasets,
         models=experiment.models,
-        splits=experiment.splits(),
+        splits=experiment.repeats(),
         comparison=args.comparison,
         rankings=args.genes,
         curves=args.curves[0] if args.curves else None,
         output=args.output,
+        designs=designs_from_json(args.designs),
     )

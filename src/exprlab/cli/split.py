@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_paths(parser, counts="counts with labels (.h5ad)", output="table of sample_id and split")
     add_params(parser)
     add_seed(parser)
+    parser.add_argument("--fold", type=int, nargs="?", help="which fold is tested, from 1 on")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -23,7 +24,8 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.files import atomic_path
 
     with open_counts(args.counts) as counts:
-        split = split_samples(counts.samples, load_settings(SplitConfig, args.params), args.seed)
+        config = load_settings(SplitConfig, args.params)
+        split = split_samples(counts.samples, config, args.seed, args.fold)
     print(split.value_counts().to_string())
     with atomic_path(args.output) as temporary:
         split.to_csv(temporary, sep="\t")

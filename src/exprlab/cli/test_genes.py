@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> None:
     rows = table.rows(TRAIN)
     fitted = Preprocessor.from_state(read_json(args.preprocessor), read_arrays(args.arrays))
     found = welch_test(np.load(args.features, mmap_mode="r")[rows], table.labels[rows])
-    # From standard deviations back to log2(1 + counts per million), in which biologists think.
-    means = (found.means * fitted.sd + fitted.mean) / np.log(2)
+    # From standard deviations back to logarithms to base 2, in which biologists think.
+    means = (found.means * fitted.sd + fitted.mean) / fitted.scale.per_doubling
     columns = {MEAN_PREFIX + name: mean for name, mean in zip(table.classes, means, strict=True)}
     columns |= {STATISTIC: found.statistic, P_VALUE: found.p_value, Q_VALUE: found.q_value}
     write_genes(args.output, pd.DataFrame(columns, index=fitted.features))

@@ -27,4 +27,4 @@ def run(args: argparse.Namespace) -> None:
             from exprlab.training.baselines import fit_logistic
 
             model = job.settings("model", LogisticConfig)
-            job.fitted = fit_logistic(**job.data, model=model, **where)
+            job.fitted = fit_logistic(**job.data, model=model, seed=args.seed, **where)

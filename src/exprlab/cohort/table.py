@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,15 @@ class Cohort:
         Files of the sample table.
     notes
         What was done, a sentence each: formats, orientation, genes and samples left out.
+    columns
+        What the sample table calls the columns label, batch, patient and split.
+    places
+        File and row of each sample in the sample table.
+    without_row
+        File and id of samples that have values and are not in the sample table.
+    without_values
+        File, row and id of samples of the sample table that have no values.
+        Both without those whose ids are nearly the same, which are reported when they are read.
     """
 
     values: np.ndarray
@@ -83,3 +93,7 @@ class Cohort:
     tables: tuple[ExpressionTable, ...]
     sheets: tuple[Path, ...]
     notes: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    places: tuple[tuple[Path, int], ...] = ()
+    without_row: tuple[tuple[Path, str], ...] = ()
+    without_values: tuple[tuple[Path, int, str], ...] = ()

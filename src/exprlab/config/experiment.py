@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
@@ -26,7 +27,7 @@ from exprlab.config.steps import (
     TrackingConfig,
 )
 from exprlab.errors import UserError, did_you_mean
-from exprlab.keys import ORACLE
+from exprlab.keys import COUNTS, ORACLE
 
 # Folders of results/ that are no data sets, and folders of a data set that are no models.
 RESERVED = frozenset(
@@ -87,6 +88,15 @@ class Config(Section):
             raise ValueError("\n".join(problems))
         return self
 
+    @model_validator(mode="after")
+    def _preprocessing_has_an_effect(self) -> Config:
+        picked = (self.datasets.get(name) for name in self.experiment.datasets)
+        kinds = {getattr(dataset, "values", COUNTS) for dataset in picked if dataset}
+        problems = self.preprocess.without_effect(kinds) if kinds else []
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
 
 def parse_config(values: Mapping[str, Any], source: str = "config") -> Config:
     """Validate the merged configuration.
@@ -138,6 +148,36 @@ def load_settings(section: type[Section], text: str) -> Any:
         return section.model_validate_json(text)
     except ValidationError as error:
         raise UserError("\n".join(f"--params: {line}" for line in explain(error))) from None
+
+
+def read_own_datasets(path: Path) -> dict[str, FilesDataset]:
+    """Return the data sets that a config file reads from files, by name.
+
+    Raises
+    ------
+    UserError
+        If the file is no config, or one of these data sets is not right, or there is none.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    datasets = values.get("datasets") if isinstance(values, dict) else None
+    named = datasets if isinstance(datasets, dict) else {}
+    found = {name: own for name, own in named.items() if _source(own) == "files"}
+    if not found:
+        raise UserError(f"{path}: datasets: none has 'source: files', so there is none to check")
+    read, problems = {}, []
+    for name, own in found.items():
+        try:
+            read[name] = FilesDataset.model_validate(own)
+        except ValidationError as error:
+            problems += [f"{path}: datasets.{name}: {line}" for line in explain(error)]
+    if problems:
+        raise UserError("\n".join(problems))
+    return read
 
 
 def picked(config: Config) -> Config:

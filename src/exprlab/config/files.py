@@ -61,6 +61,9 @@ class FilesDataset(Section):
     values: Literal[VALUES] = setting(  # type: ignore[valid-type]
         COUNTS, "what the numbers are: raw counts, TPM, logarithms to base 2, or intensities"
     )
+    transcripts: str = setting(
+        "", "of salmon without quant.genes.sf: table of transcripts (1st column) and genes (2nd)"
+    )
     genes_in: Literal["auto", "rows", "columns"] = setting(
         "auto", "whether genes are rows or columns; auto: as the ids of the sample table say"
     )
@@ -83,6 +86,10 @@ class FilesDataset(Section):
     def has_new_samples(self) -> bool:
         """Return whether there are samples to predict."""
         return bool(self.new_expression)
+
+    def paths(self) -> list[str]:
+        """Return the files and folders that a cohort is read from."""
+        return [*self.expression, *self.samples, *filter(None, [self.transcripts])]
 
     def of_cohort(self, cohort: str) -> FilesDataset:
         """Return the settings that decide a cohort: 'cohort' (to train on) or 'new_samples'."""

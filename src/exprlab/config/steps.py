@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from exprlab.config.designs import Design
 from exprlab.config.section import Section, setting
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
-from exprlab.keys import class_names, split_name
+from exprlab.keys import (
+    COUNTS,
+    DESIGNS,
+    HOLDOUT,
+    INTENSITY,
+    K_FOLD,
+    LOG2,
+    TPM,
+    class_names,
+    split_name,
+)
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -69,38 +81,84 @@ class SimulatedDataset(Section):
 class SplitConfig(Section):
     """How samples are divided; all samples of a patient go to the same side."""
 
+    design: Literal[DESIGNS] = setting(  # type: ignore[valid-type]
+        "auto",
+        "once (holdout), in folds that are tested in turn (k_fold, or leave_one_batch_out, where "
+        "each batch is a fold), or as the sample table says (published); auto: published where it "
+        "has such a column, else k_fold below 500 samples and holdout from there on",
+    )
+    folds: int = setting(5, "folds of k_fold, each tested once per seed", "folds", ge=2, le=1000)
     val_fraction: float = setting(
         0.15,
-        "fraction for validation: early stopping, calibration, threshold; if "
-        "these are few, the models cross-validate (see tuning)",
+        "fraction for validation (early stopping, calibration, threshold): of all samples in a "
+        "holdout, else of those that are not tested; a published split may have its own; "
+        "where they are few, models cross-validate (see tuning)",
         gt=0,
         lt=1,
     )
     test_fraction: float = setting(
-        0.2, "fraction for the test, which nothing is fitted on", gt=0, lt=1
+        0.2, "fraction for the test of a holdout, which nothing is fitted on", gt=0, lt=1
     )
 
     @model_validator(mode="after")
     def _leaves_training_samples(self) -> SplitConfig:
-        if self.val_fraction + self.test_fraction >= 1:
+        once = self.design in ("auto", HOLDOUT)
+        if once and self.val_fraction + self.test_fraction >= 1:
             raise ValueError(
                 f"val_fraction {self.val_fraction} + test_fraction {self.test_fraction} leave no "
                 "training samples; their sum must be below 1"
             )
         return self
 
+    def of_design(self, name: str) -> SplitConfig:
+        """Return the settings that decide a split of this design, which is not auto.
+
+        Those of other designs are left at their defaults, so that changing them reruns nothing.
+        """
+        used = {HOLDOUT: ("test_fraction",), K_FOLD: ("folds",)}.get(name, ())
+        kept = {key: getattr(self, key) for key in ("val_fraction", *used)}
+        return SplitConfig(**{"design": name, **kept})
+
+
+# Which kinds of values a setting of the preprocessing is for; all others are for every kind.
+PREPROCESS_OF_VALUES = {
+    "min_count": (COUNTS,),
+    "min_tpm": (TPM,),
+    "size_factors": (COUNTS,),
+    "transform": (COUNTS,),
+    "array_normalisation": (LOG2, INTENSITY),
+}
+
 
 class PreprocessConfig(Section):
-    """From counts to the network's inputs; everything is fitted on training samples only."""
+    """From counts or other values to a model's inputs, all fitted on training samples only."""
 
     min_count: int = setting(
-        10, "a gene counts as seen in a sample from this many reads on", "reads", ge=0
+        10, "counts: a gene counts as seen in a sample from this many reads on", "reads", ge=0
+    )
+    min_tpm: float = setting(
+        1.0, "tpm: a gene counts as seen in a sample from this value on", "TPM", ge=0
     )
     min_fraction: float = setting(
-        0.05, "keep genes seen in at least this fraction of training samples", ge=0, le=1
+        0.05,
+        "keep genes seen in at least this fraction of training samples; log2 and intensity: seen = "
+        "not missing",
+        ge=0,
+        le=1,
     )
-    size_factors: Literal["median_of_ratios", "cpm"] = setting(
-        "median_of_ratios", "how sequencing depth is removed"
+    size_factors: Literal["median_of_ratios", "tmm", "upper_quartile", "cpm", "none"] = setting(
+        "median_of_ratios", "counts: how sequencing depth is removed"
+    )
+    transform: Literal["log1p", "vst"] = setting(
+        "log1p",
+        "counts: the logarithm of 1 + counts per million, or DESeq2's variance-stabilising "
+        "transform",
+    )
+    array_normalisation: Literal["median", "quantile", "none"] = setting(
+        "median", "log2 and intensity: what is made equal in all samples"
+    )
+    n_top_genes: int = setting(
+        0, "keep only so many genes, those that vary most in training; 0 keeps all", "genes", ge=0
     )
     clip: float = setting(
         10.0, "limit of a scaled value; tames outliers", "standard deviations", gt=0
@@ -110,6 +168,17 @@ class PreprocessConfig(Section):
         "take from each gene what the sample's batch shifts it by (centre), or nothing (none); "
         "without a column batch there is nothing to take",
     )
+
+    def without_effect(self, kinds: Collection[str]) -> list[str]:
+        """Say which settings were changed although no value of these kinds uses them."""
+        return [
+            f"preprocess.{name}: found {getattr(self, name)}, which is for values "
+            f"{' and '.join(used_by)}; the experiment's are {', '.join(sorted(set(kinds)))}: leave "
+            f"it at {PreprocessConfig.model_fields[name].default}"
+            for name, used_by in PREPROCESS_OF_VALUES.items()
+            if getattr(self, name) != PreprocessConfig.model_fields[name].default
+            and not set(used_by) & set(kinds)
+        ]
 
 
 class EvaluationConfig(Section):
@@ -162,7 +231,7 @@ class ExperimentConfig(Section):
     )
     seeds: list[Annotated[int, Field(ge=0)]] = setting(
         lambda: [0, 1],
-        "one split and one training of each model per seed; several show the spread",
+        "repeats: a division of the samples and trainings of its own for each seed",
         min_length=1,
     )
     train_sizes: list[Annotated[int, Field(ge=2)]] = setting(
@@ -171,10 +240,19 @@ class ExperimentConfig(Section):
         "samples",
     )
 
-    def splits(self) -> list[str]:
-        """Return the splits in which all training samples train, one per seed."""
+    def splits(self, design: Design) -> list[str]:
+        """Return the splits in which all training samples train, by seed, then by fold."""
+        return [split for seed in self.seeds for split in design.splits(seed)]
+
+    def smaller_splits(self, design: Design) -> list[str]:
+        """Return the splits with fewer training samples, by seed, by size as listed, by fold."""
+        sizes = ((seed, size) for seed in self.seeds for size in self.train_sizes)
+        return [split for seed, size in sizes for split in design.splits(seed, size)]
+
+    def repeats(self) -> list[str]:
+        """Return what models are judged by: all folds of a seed together, or its one split."""
         return [split_name(seed) for seed in self.seeds]
 
-    def smaller_splits(self) -> list[str]:
-        """Return the splits with fewer training samples, by seed, then by size as listed."""
+    def smaller_repeats(self) -> list[str]:
+        """Return the same with fewer training samples."""
         return [split_name(seed, size) for seed in self.seeds for size in self.train_sizes]

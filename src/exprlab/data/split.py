@@ -9,51 +9,125 @@ import numpy as np
 import pandas as pd
 
 from exprlab.config.steps import SplitConfig
+from exprlab.data.dealing import composition_of, deal, patients_of
+from exprlab.data.folds import batch_fold, dealt_fold, published_split
 from exprlab.data.streams import SPLIT as SPLIT_DEAL
-from exprlab.data.streams import SUBSAMPLE, stream
+from exprlab.data.streams import SUBSAMPLE, VALIDATION, stream
 from exprlab.errors import UserError
-from exprlab.keys import LABEL, PATIENT, SPLIT, SPLITS, TEST, TRAIN, UNUSED, VAL
+from exprlab.keys import (
+    BATCH,
+    K_FOLD,
+    LABEL,
+    LEAVE_ONE_BATCH_OUT,
+    PATIENT,
+    PUBLISHED,
+    SPLIT,
+    SPLITS,
+    TEST,
+    TRAIN,
+    UNUSED,
+    VAL,
+)
 
 
-def split_samples(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.Series:
-    """Assign each sample to train, val or test.
+def split_samples(
+    samples: pd.DataFrame, config: SplitConfig, seed: int, fold: int | None = None
+) -> pd.Series:
+    """Assign each sample to train, val or test by the design of the evaluation.
 
-    Patients are dealt out in random order, those with most samples first. Each goes where the
-    classes of its samples are furthest below their share, which for patients of one sample is
-    Sainte-Lague's rule: every class is then within a sample of its share of every split. The
-    order of the rows of `samples` does not matter.
+    In every design all samples of a patient stay together, and the order of the rows of `samples`
+    does not matter. Where samples are dealt, each class gets its share (`exprlab.data.dealing`).
+
+    - holdout: once, by the fractions of val and test;
+    - k_fold: patients are dealt into folds, the same for each `fold`, whose samples are its test;
+    - leave_one_batch_out: the test is the batch number `fold`, by name. Where its patients have
+      samples in other batches, these are left out ('unused');
+    - published: as the column `split` says.
+
+    In folds, and in a published split without validation samples, these are dealt from the
+    samples that are not tested.
 
     Parameters
     ----------
     samples
-        Table indexed by sample id, with the column `label` and optionally `patient`; without it
-        every sample is a patient of its own.
+        Table indexed by sample id, with the column `label` and optionally `patient`, `batch` and
+        `split`; without patients every sample is one of its own.
     config
-        The fractions of val and test.
+        The design, its folds, and the fractions of val and test. 'auto' is settled where the
+        workflow is planned; here it means holdout.
     seed
         Seed of the deal.
+    fold
+        Which fold is tested, from 1 on; None in a design without folds.
 
     Returns
     -------
     pandas.Series
-        'train', 'val' or 'test', indexed by sample id, in the order of `samples`.
+        'train', 'val', 'test' or 'unused', indexed by sample id, in the order of `samples`.
 
     Raises
     ------
     UserError
-        If a label or patient is missing, or a class has no sample in one of the splits.
+        If a label or patient is missing, the design does not fit the samples, or a class has no
+        sample where it needs one.
     """
     _check_complete(samples)
-    patients = _patients(samples)
-    composition = pd.crosstab(patients, samples[LABEL].astype(str))
-    if len(composition.columns) < 2:
-        raise UserError(
-            f"split: only the class '{composition.columns[0]}' occurs; a classifier needs two"
-        )
-    side = _deal(composition.to_numpy(), config, stream(seed, SPLIT_DEAL))
-    result = patients.map(dict(zip(composition.index, side, strict=True))).rename(SPLIT)
+    if config.design in (K_FOLD, LEAVE_ONE_BATCH_OUT):
+        side = _test_fold(samples, config, seed, fold or 1)
+    elif config.design == PUBLISHED:
+        side = published_split(samples)
+    else:
+        return _holdout(samples, config, seed)
+    if not (side == VAL).any():
+        side = _with_validation(samples, side, config, seed, fold or 0)
+    return side.rename(SPLIT)
+
+
+def _holdout(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.Series:
+    fractions = {TRAIN: 1 - config.val_fraction - config.test_fraction}
+    fractions |= {VAL: config.val_fraction, TEST: config.test_fraction}
+    composition = composition_of(samples)
+    part = deal(composition.to_numpy(), [fractions[x] for x in SPLITS], stream(seed, SPLIT_DEAL))
+    side = dict(zip(composition.index, np.array(SPLITS, dtype=object)[part], strict=True))
+    result = patients_of(samples).map(side).rename(SPLIT)
     _check_classes(samples[LABEL].astype(str), result)
     return result
+
+
+def _test_fold(samples: pd.DataFrame, config: SplitConfig, seed: int, fold: int) -> pd.Series:
+    """Return the test samples of a fold, all others as training samples."""
+    if config.design == LEAVE_ONE_BATCH_OUT:
+        return batch_fold(samples, fold)
+    return dealt_fold(samples, config.folds, seed, fold)
+
+
+def _with_validation(
+    samples: pd.DataFrame, side: pd.Series, config: SplitConfig, seed: int, fold: int
+) -> pd.Series:
+    """Let some of the training samples validate instead, a share of each class."""
+    rest = samples[side == TRAIN]
+    composition = composition_of(rest).reindex(
+        columns=sorted(samples[LABEL].astype(str).unique()), fill_value=0
+    )
+    for label, n in (composition > 0).sum().items():
+        if n < 2:
+            raise UserError(
+                f"{_where(samples, side, config, fold)}: beside the test there are {n} patients "
+                f"or samples of class '{label}'; training and validation need one each. Choose "
+                "another split.design, fewer split.folds, or join classes (datasets.*.classes)"
+            )
+    share = [1 - config.val_fraction, config.val_fraction]
+    part = deal(composition.to_numpy(), share, stream(seed, VALIDATION, fold))
+    validating = composition.index[part == 1]
+    return side.mask((side == TRAIN) & patients_of(samples).isin(validating), VAL)
+
+
+def _where(samples: pd.DataFrame, side: pd.Series, config: SplitConfig, fold: int) -> str:
+    """Name a split in a message."""
+    if config.design == LEAVE_ONE_BATCH_OUT:
+        batch = samples[BATCH][side == TEST].iloc[0]
+        return f"split.design: leave_one_batch_out, test batch '{batch}'"
+    return f"split.design: {config.design}" + (f", fold {fold}" if fold else "")
 
 
 def subsample_training(samples: pd.DataFrame, split: pd.Series, size: int, seed: int) -> pd.Series:
@@ -94,8 +168,7 @@ def subsample_training(samples: pd.DataFrame, split: pd.Series, size: int, seed:
             f"{len(train)} samples; give sizes up to that, more samples (datasets.*.n_samples), or "
             "smaller split.val_fraction and split.test_fraction"
         )
-    patients = _patients(train)
-    composition = pd.crosstab(patients, train[LABEL].astype(str))
+    patients, composition = patients_of(train), composition_of(train)
     row = _row_of_patients(composition.to_numpy(), stream(seed, SUBSAMPLE))
     n_samples = composition.to_numpy().sum(axis=1)[row]
     chosen = composition.index[row[np.cumsum(n_samples) <= size]]
@@ -107,10 +180,6 @@ def subsample_training(samples: pd.DataFrame, split: pd.Series, size: int, seed:
             )
     left_out = patients.index[~patients.isin(chosen)]
     return split.mask(split.index.isin(left_out), UNUSED)
-
-
-def _patients(samples: pd.DataFrame) -> pd.Series:
-    return samples[PATIENT].astype(str) if PATIENT in samples else samples.index.to_series()
 
 
 def _row_of_patients(composition: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -129,37 +198,16 @@ def _row_of_patients(composition: np.ndarray, rng: np.random.Generator) -> np.nd
 
 
 def _check_complete(samples: pd.DataFrame) -> None:
+    """Refuse samples without a label or patient, and a single class."""
     if LABEL not in samples:
         raise UserError(f"split: the sample table has no column '{LABEL}'")
     for column in {LABEL, PATIENT} & set(samples):
         empty = samples.index[samples[column].isna()]
         if len(empty):
             raise UserError(f"split: sample '{empty[0]}' has no {column}")
-
-
-def _deal(composition: np.ndarray, config: SplitConfig, rng: np.random.Generator) -> list[str]:
-    """Return the split of each patient, given its samples of each class (n_patients, n_classes)."""
-    fractions = {TRAIN: 1 - config.val_fraction - config.test_fraction}
-    fractions |= {VAL: config.val_fraction, TEST: config.test_fraction}
-    share = np.array([fractions[name] for name in SPLITS])
-    wanted = share[:, None] * composition.sum(axis=0)
-    have = np.zeros_like(wanted)
-    left = (composition > 0).sum(axis=0)
-    order = rng.permutation(len(composition))
-    order = order[np.argsort(-composition[order].sum(axis=1), kind="stable")]
-    side = [""] * len(composition)
-    for patient in order:
-        new = composition[patient]
-        # What the sum of squared distances from the wanted numbers, relative to them, grows by.
-        cost = ((2 * (have - wanted) + new) * new / wanted).sum(axis=1)
-        # A class with no more patients left than splits without it must fill one of these.
-        urgent = (new > 0) & (left <= (have == 0).sum(axis=0))
-        filled = ((have == 0) & urgent).sum(axis=1)
-        chosen = np.lexsort((cost, -filled))[0]
-        have[chosen] += new
-        left -= new > 0
-        side[patient] = SPLITS[chosen]
-    return side
+    found = samples[LABEL].astype(str).unique()
+    if len(found) < 2:
+        raise UserError(f"split: only the class '{found[0]}' occurs; a classifier needs two")
 
 
 def _check_classes(labels: pd.Series, side: pd.Series) -> None:

@@ -29,6 +29,8 @@ GUARD = 28  # (): permutations of the labels
 ENCODER = 26  # ()
 ORACLE = 25  # (cohort, sample, 0 to judge or 1 to check): importance draws
 TREES = 27  # ()
+FOLDS = 40  # (): which fold tests a patient
+VALIDATION = 41  # (fold,): which patients validate where others are tested
 SUBSAMPLE = 30  # (): which training samples a smaller training part has
 TUNING = 45  # (): which fold of a cross-validated training holds out a patient
 

@@ -18,6 +18,7 @@ from exprlab.keys import (
     LABEL,
     LOGIT,
     ORACLE_RECORDED,
+    PATIENT,
     PREDICTION,
     PROBABILITY,
     SAMPLE_ID,
@@ -67,7 +68,8 @@ def oracle_logits(path: Path, table: TrainingTable) -> pd.DataFrame:
 
 
 def _logit_table(table: TrainingTable, logits: np.ndarray) -> pd.DataFrame:
-    columns = {SAMPLE_ID: table.sample_ids, SPLIT: table.split, LABEL: table.labels}
+    columns = {SAMPLE_ID: table.sample_ids, PATIENT: table.patients, SPLIT: table.split}
+    columns[LABEL] = table.labels
     return pd.DataFrame({**columns, **spread(LOGIT, logits, table.classes)})
 
 

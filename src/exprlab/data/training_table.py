@@ -15,12 +15,16 @@ from exprlab.keys import LABEL, PATIENT, SAMPLE_ID, SPLIT, SPLITS, UNUSED, class
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Samples in the order of the counts, with label (its place in `classes`) and split."""
+    """Samples in the order of the counts, with label (its place in `classes`), split and patient.
+
+    Without patients each sample is one of its own.
+    """
 
     sample_ids: pd.Index
     labels: np.ndarray
     split: np.ndarray
     classes: tuple[str, ...]
+    patients: np.ndarray
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -60,13 +64,6 @@ def read_split(path: Path, samples: pd.DataFrame) -> pd.Series:
     return split.reindex(samples.index)
 
 
-def read_patients(counts_path: Path) -> np.ndarray:
-    """Read the patient of each sample; without such a column each sample is one of its own."""
-    with open_counts(counts_path) as counts:
-        samples = counts.samples
-    return samples.get(PATIENT, samples.index).to_numpy(dtype=str)
-
-
 def classes_of(labels: pd.Series) -> tuple[str, ...]:
     """Return the classes of labels in their order: the column's own, else benign first."""
     if isinstance(labels.dtype, pd.CategoricalDtype):
@@ -82,4 +79,5 @@ def read_training_table(counts_path: Path, split_path: Path) -> TrainingTable:
     classes = classes_of(samples[LABEL])
     place = {name: i for i, name in enumerate(classes)}
     labels = samples[LABEL].astype(str).map(place).to_numpy(dtype=np.int8)
-    return TrainingTable(samples.index, labels, split.to_numpy(dtype=str), classes)
+    patients = samples.get(PATIENT, samples.index.to_series()).to_numpy(dtype=str)
+    return TrainingTable(samples.index, labels, split.to_numpy(dtype=str), classes, patients)

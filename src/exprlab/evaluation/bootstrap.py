@@ -1,7 +1,8 @@
 """Bootstrap intervals of test metrics, and of the difference between two models.
 
-The resampled unit is the sample. Where patients give several samples each, these are not
-independent and the intervals are somewhat too narrow.
+The resampled unit is the patient, with all of its samples: another cohort would bring other
+patients, and samples of a patient are no independent evidence. Without patients each sample is one
+of its own.
 """
 
 from __future__ import annotations
@@ -34,28 +35,81 @@ class Difference(NamedTuple):
     p_value: float
 
 
-def stratified_weights(
-    label: ArrayLike, n_resamples: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return how often each sample is drawn when each class is resampled within itself.
+def defined(value: float) -> float | None:
+    """Return a number for JSON, None where it is not defined (NaN)."""
+    return None if np.isnan(value) else float(value)
 
-    Class totals stay as they are, so no resample lacks a class.
+
+def plain(found: Interval | Difference) -> dict[str, float | None]:
+    """Return an interval or a difference for JSON, None where it is not defined."""
+    return {name: defined(value) for name, value in found._asdict().items()}
+
+
+class Units(NamedTuple):
+    """What is resampled: the unit of each sample, and the stratum of each unit, from 0 on."""
+
+    unit: NDArray[np.intp]
+    stratum: NDArray[np.intp]
+
+
+def resampling_units(label: ArrayLike, patient: ArrayLike | None = None) -> Units:
+    """Return the patients as units, with those whose samples are of the same classes as a stratum.
+
+    Resampled within strata, no resample lacks a class, and where patients have a sample each, class
+    totals stay as they are.
 
     Parameters
     ----------
     label : (n_samples,) array
+    patient : (n_samples,) array, optional
+        Without it each sample is a unit.
+    """
+    label = np.asarray(label)
+    if patient is None:
+        unit = np.arange(label.size)
+    else:
+        _, first, found = np.unique(np.asarray(patient), return_index=True, return_inverse=True)
+        # Numbered as they appear, so that patients of a sample each are as samples without one.
+        unit = np.argsort(np.argsort(first))[found.ravel()]
+    values, place = np.unique(label, return_inverse=True)
+    has = np.zeros((unit.max(initial=-1) + 1, values.size), dtype=bool)
+    has[unit, place] = True
+    # Columns backwards: strata of one class come in the order of the labels.
+    return Units(unit, np.unique(has[:, ::-1], axis=0, return_inverse=True)[1].ravel())
+
+
+def stratified_weights(
+    label: ArrayLike,
+    n_resamples: int,
+    rng: np.random.Generator,
+    patient: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """Return how often each sample is drawn when patients are resampled within their strata.
+
+    Parameters
+    ----------
+    label, patient : (n_samples,) arrays
+        As for `resampling_units`.
     n_resamples : int
     rng : numpy.random.Generator
 
     Returns
     -------
     (n_resamples, n_samples) array
-        Multinomial counts per class.
+        Multinomial counts per stratum, the same for all samples of a patient.
     """
-    label = np.asarray(label)
-    weights = np.empty((n_resamples, label.size))
-    for value in np.unique(label):
-        members = np.flatnonzero(label == value)
+    unit, stratum = resampling_units(label, patient)
+    weights = unit_weights(stratum, n_resamples, rng)
+    return weights if patient is None else weights[:, unit]
+
+
+def unit_weights(
+    stratum: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return how often each unit is drawn, (n_resamples, n_units)."""
+    weights = np.empty((n_resamples, stratum.size))
+    for value in np.unique(stratum):
+        members = np.flatnonzero(stratum == value)
         drawn = rng.integers(members.size, size=(n_resamples, members.size))
         cells = drawn + members.size * np.arange(n_resamples)[:, None]
         counts = np.bincount(cells.ravel(), minlength=n_resamples * members.size)
@@ -63,22 +117,26 @@ def stratified_weights(
     return weights
 
 
-def _chunk_sizes(n_samples: int, n_resamples: int) -> list[int]:
+def chunk_sizes(n_samples: int, n_resamples: int) -> list[int]:
     """Divide resamples into chunks that need little memory; depends on the two numbers only."""
     size = max(1, _WEIGHTS_AT_ONCE // n_samples)
     return [min(size, n_resamples - start) for start in range(0, n_resamples, size)]
 
 
-def _percentile_limits(
+def percentile_limits(
     value: float, resampled: NDArray[np.float64], confidence: float
 ) -> tuple[float, float]:
     """Return the percentile interval of resampled values, widened if need be to hold `value`.
 
     A bootstrap that is biased can put its interval beside the estimate: resampling adds noise to
     each bin of a reliability diagram, so the expected calibration error of a resample is mostly
-    larger than that of the sample itself.
+    larger than that of the sample itself. Resamples in which it is not defined do not count; of an
+    estimate that is not defined there is no interval.
     """
     tail = (1 - confidence) / 2
+    resampled = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value) or not resampled.size:
+        return np.nan, np.nan
     low, high = np.quantile(resampled, [tail, 1 - tail])
     return min(float(low), value), max(float(high), value)
 
@@ -92,12 +150,15 @@ def intervals(
     confidence: float,
     n_bins: int,
     rng: np.random.Generator,
+    patient: ArrayLike | None = None,
+    called: ArrayLike | None = None,
+    fold: ArrayLike | None = None,
 ) -> dict[str, Interval]:
     """Return every metric with its stratified percentile bootstrap interval.
 
     Parameters
     ----------
-    label, probability, threshold
+    label, probability, threshold, called, fold
         As for `exprlab.evaluation.metrics.classification_metrics`. The threshold is held fixed: it
         was chosen on validation samples.
     n_resamples : int
@@ -106,6 +167,8 @@ def intervals(
     n_bins : int
         Bins of the expected calibration error.
     rng : numpy.random.Generator
+    patient : (n_samples,) array, optional
+        Who is resampled.
 
     Returns
     -------
@@ -115,18 +178,19 @@ def intervals(
         the bootstrap cannot see what these samples do not show.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
-    point = classification_metrics(label, probability, threshold, n_bins=n_bins)
+    how = {"n_bins": n_bins, "called": called, "fold": fold}
+    point = classification_metrics(label, probability, threshold, **how)
     chunks = [
         classification_metrics(
-            label, probability, threshold, stratified_weights(label, n, rng), n_bins
+            label, probability, threshold, stratified_weights(label, n, rng, patient), **how
         )
-        for n in _chunk_sizes(label.size, n_resamples)
+        for n in chunk_sizes(label.size, n_resamples)
     ]
     found = {}
     for name, value in point.items():
         resampled = np.concatenate([chunk[name] for chunk in chunks])
         found[name] = Interval(
-            float(value), *_percentile_limits(float(value), resampled, confidence)
+            float(value), *percentile_limits(float(value), resampled, confidence)
         )
     return found
 
@@ -138,6 +202,7 @@ def mean_interval(
     n_resamples: int,
     confidence: float,
     rng: np.random.Generator,
+    patient: ArrayLike | None = None,
 ) -> Interval:
     """Return the mean of values per sample with its stratified percentile bootstrap interval.
 
@@ -147,21 +212,26 @@ def mean_interval(
     n_resamples : int
     confidence : float
     rng : numpy.random.Generator
+    patient : (n_samples,) array, optional
+        Who is resampled.
     """
     value = float(values.mean())
-    resampled = _resampled_means(label, values, n_resamples, rng)
-    return Interval(value, *_percentile_limits(value, resampled, confidence))
+    resampled = _resampled_means(label, values, n_resamples, rng, patient)
+    return Interval(value, *percentile_limits(value, resampled, confidence))
 
 
 def _resampled_means(
-    label: ArrayLike, values: NDArray[np.float64], n_resamples: int, rng: np.random.Generator
+    label: ArrayLike,
+    values: NDArray[np.float64],
+    n_resamples: int,
+    rng: np.random.Generator,
+    patient: ArrayLike | None,
 ) -> NDArray[np.float64]:
-    return np.concatenate(
-        [
-            (stratified_weights(label, n, rng) * values).sum(axis=-1) / values.size
-            for n in _chunk_sizes(values.size, n_resamples)
-        ]
+    chunks = (
+        stratified_weights(label, n, rng, patient) for n in chunk_sizes(values.size, n_resamples)
     )
+    # Patients may have samples in different numbers, so a resample has a size of its own.
+    return np.concatenate([(w * values).sum(axis=-1) / w.sum(axis=-1) for w in chunks])
 
 
 def paired_bootstrap(
@@ -173,6 +243,7 @@ def paired_bootstrap(
     n_resamples: int,
     confidence: float,
     rng: np.random.Generator,
+    patient: ArrayLike | None = None,
 ) -> Difference:
     """Compare a mean loss of two models on the same samples.
 
@@ -182,10 +253,12 @@ def paired_bootstrap(
     probability_a, probability_b : (n_samples,) or (n_samples, n_classes) arrays
     metric : {"log_loss", "brier"}
     n_resamples : int
-        Stratified by class; both models see the same resample, which takes out what makes
-        samples hard for either.
+        Stratified by class, whole patients where they are given; both models see the same
+        resample, which takes out what makes samples hard for either.
     confidence : float
     rng : numpy.random.Generator
+    patient : (n_samples,) array, optional
+        Who is resampled.
 
     Returns
     -------
@@ -200,8 +273,8 @@ def paired_bootstrap(
         for probability in (probability_a, probability_b)
     )
     gap = loss_a - loss_b
-    resampled = _resampled_means(label, gap, n_resamples, rng)
+    resampled = _resampled_means(label, gap, n_resamples, rng, patient)
     difference = float(gap.mean())
     rarer = min(np.sum(resampled <= 0), np.sum(resampled >= 0))
     p_value = min(1.0, 2 * float(rarer + 1) / (n_resamples + 1))
-    return Difference(difference, *_percentile_limits(difference, resampled, confidence), p_value)
+    return Difference(difference, *percentile_limits(difference, resampled, confidence), p_value)

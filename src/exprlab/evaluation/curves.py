@@ -58,8 +58,10 @@ def curves(
 
 
 def roc(label: NDArray, probability: NDArray[np.float64]) -> Curve:
-    """Return the ROC curve from (0, 0) to (1, 1), both classes present: `fpr`, `tpr`."""
+    """Return the ROC curve from (0, 0) to (1, 1): `fpr`, `tpr`; no points if a class is missing."""
     tp, fp = ranked_counts(label, probability)
+    if not (tp[-1] and fp[-1]):
+        return {"fpr": [], "tpr": []}
     kept = _thin(fp / fp[-1], tp / tp[-1])
     return {"fpr": (fp / fp[-1])[kept].tolist(), "tpr": (tp / tp[-1])[kept].tolist()}
 
@@ -68,9 +70,12 @@ def precision_recall(label: NDArray, probability: NDArray[np.float64]) -> Curve:
     """Return precision over recall, from recall 0 to 1.
 
     The first point is (0, 1) by convention: precision is not defined while nothing is called
-    positive. Between points the curve is a step, as in the average precision.
+    positive. Between points the curve is a step, as in the average precision. Without positive
+    samples it has no points.
     """
     tp, fp = ranked_counts(label, probability)
+    if not tp[-1]:
+        return {"recall": [], "precision": []}
     recall = tp / tp[-1]
     precision = np.concatenate([[1.0], tp[1:] / (tp[1:] + fp[1:])])
     kept = _thin(recall, precision)
@@ -107,14 +112,11 @@ def scores(
 
 
 def confusion(
-    label: ArrayLike,
-    probability: ArrayLike,
-    threshold: float | None,
-    classes: Sequence[str] = keys.CLASSES,
+    label: ArrayLike, called: ArrayLike, classes: Sequence[str] = keys.CLASSES
 ) -> dict[str, int] | dict[str, dict[str, int]]:
     """Return the counts `tn`, `fp`, `fn`, `tp`, or of more classes true class -> called class."""
-    label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
-    table = confusion_table(label, probability, threshold, np.ones(label.size))
+    label, called = np.asarray(label), np.asarray(called)
+    table = confusion_table(label, called, len(classes), np.ones(label.size))
     return lay_out_table(table.astype(int).tolist(), classes)
 
 

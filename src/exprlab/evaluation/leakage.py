@@ -24,6 +24,8 @@ from exprlab.evaluation.metrics import classification_metrics
 Pipeline = Callable[[NDArray[np.int8]], NDArray[np.float64]]
 # A false alarm in a thousand splits; leaks worth the name are many standard errors away.
 CONFIDENCE = 0.999
+# Permutations that an interval needs.
+FEWEST = 5
 # Ridge penalties as shares of the mean squared length of a sample: a model that follows every
 # sample, as a nearest neighbour does, and a smooth one.
 PENALTIES = (1e-4, 1.0)
@@ -118,7 +120,8 @@ def guard(
     -------
     dict
         `n_permutations`, `confidence`, and of the AUROC over permutations `mean`, `low`, `high`
-        (Student's t) and `leaks`: whether the interval leaves 0.5 out.
+        (Student's t) and `leaks`: whether the interval leaves 0.5 out. Where the test is so small
+        that hardly any permutation gives it two classes, these are None and nothing can be said.
     """
     permuted = permuted_labels(labels, patients, n_permutations, rng)
     aurocs = np.array(
@@ -129,6 +132,9 @@ def guard(
     )
     aurocs = aurocs[np.isfinite(aurocs)]  # of a test with one class only there is none
     n = len(aurocs)
+    if n < FEWEST or not aurocs.std():
+        nothing = {"mean": None, "low": None, "high": None, "leaks": False}
+        return {"n_permutations": n, "confidence": CONFIDENCE, **nothing}
     margin = student.ppf((1 + CONFIDENCE) / 2, n - 1) * aurocs.std(ddof=1) / n**0.5
     low, high = float(aurocs.mean() - margin), float(aurocs.mean() + margin)
     return {

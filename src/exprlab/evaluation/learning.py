@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from exprlab.evaluation.comparison import Evaluations, Predictions, compare
 from exprlab.keys import ORACLE
 
@@ -29,11 +27,11 @@ def learning_curves(
     Parameters
     ----------
     predictions, evaluations : mapping
-        Size (None: all training samples) -> model -> split -> content of predictions.parquet and
-        of evaluation.json. A split has the same name and test samples at each size. The oracle,
+        Size (None: all training samples) -> model -> repeat -> content of predictions.parquet and
+        of evaluation.json. A repeat has the same name and test samples at each size. The oracle,
         where there is one, is among the evaluations of None: it needs no training.
     n_train : mapping
-        Size -> split -> samples that really trained.
+        Size -> repeat -> samples that really trained.
     settings : EvaluationConfig
         Of the paired tests.
 
@@ -42,12 +40,10 @@ def learning_curves(
     dict
         `models` (in order), `oracle` (metric -> summary; None where the truth is not known) and
         `points`, smallest size first, all training samples last: `size` (None: all), `n_train`
-        (split -> samples), `models` (model -> metric -> summary) and `pairs` (the paired tests of
-        comparison.json). A summary has `mean`, `sd` and `per_split` as in comparison.json, and
-        `low` and `high`: the limits of the splits' bootstrap intervals, averaged. The splits test
-        on samples of the same cohort, so their mean is at least as certain as one of them, and
-        these limits are on the safe side for the choice of test samples. How much depends on the
-        choice of training samples is not in them; it shows in the values per split.
+        (repeat -> samples; of folds the mean), `models` (model -> metric -> summary) and `pairs`
+        (the paired tests of comparison.json). A summary is that of comparison.json. How much
+        depends on the choice of training samples is not in its limits; it shows in the values per
+        repeat.
     """
     sizes = sorted(predictions, key=lambda size: (size is None, size))
     found = {
@@ -65,7 +61,7 @@ def learning_curves(
     ]
     return {
         "models": list(predictions[None]),
-        "oracle": oracle and {name: _with_limits(oracle[name]) for name in CURVE_METRICS},
+        "oracle": oracle and {name: oracle[name] for name in CURVE_METRICS},
         "points": points,
     }
 
@@ -74,10 +70,4 @@ def _summaries(compared: Mapping[str, Any], model: str) -> dict[str, Any]:
     chosen = {name: compared["models"][model][name] for name in CURVE_METRICS}
     if model in compared["truth"]:
         chosen[EXCESS] = compared["truth"][model][EXCESS]
-    return {name: _with_limits(entry) for name, entry in chosen.items()}
-
-
-def _with_limits(entry: Mapping[str, Any]) -> dict[str, Any]:
-    splits = entry["per_split"].values()
-    limits = {side: float(np.mean([split[side] for split in splits])) for side in ("low", "high")}
-    return {**entry, **limits}
+    return chosen

@@ -25,6 +25,8 @@ def classification_metrics(
     threshold: float | None = None,
     weights: ArrayLike | None = None,
     n_bins: int = 10,
+    called: ArrayLike | None = None,
+    fold: ArrayLike | None = None,
 ) -> dict[str, Floats]:
     """Return every metric of `keys.METRICS`, once per row of `weights`.
 
@@ -41,6 +43,10 @@ def classification_metrics(
         Non-negative sample weights; ones if not given.
     n_bins : int
         Bins of the expected calibration error.
+    called : (n_samples,) array of whole numbers, optional
+        The class that was called for each sample, in place of a threshold.
+    fold : (n_samples,) array, optional
+        Which model judged the sample, where predictions of several are pooled.
 
     Returns
     -------
@@ -67,16 +73,30 @@ def classification_metrics(
 
     A class is missing where its weights sum to 0. No case warns.
 
+    Of pooled predictions, metrics of decisions, losses and the calibration error are those of all
+    samples together: of small folds their ratios are biased (F1) or not defined [4]_. ``auroc``
+    and ``auprc`` compare samples within folds only, since scores of different models have no common
+    scale, and pooling them is biased, by much in small cohorts [4]_ [5]_: a model of more negative
+    samples gives lower scores, to a test fold that has fewer of them. ``auroc`` is the share of all
+    pairs of a positive and a negative sample of the same fold that are in order, the mean of the
+    folds' own weighted by their pairs; ``auprc`` the mean over positive samples of the precision at
+    their score in their fold. So a fold without positives or negatives counts for neither.
+
     References
     ----------
     .. [1] Hanley & McNeil (1982), Radiology 143, 29-36.
     .. [2] Gorodkin (2004), Computational Biology and Chemistry 28, 367-374.
     .. [3] Guo et al. (2017), On calibration of modern neural networks, eq. 3.
+    .. [4] Forman & Scholz (2010), Apples-to-apples in cross-validation studies, SIGKDD
+       Explorations 12, 49-57.
+    .. [5] Airola et al. (2011), An experimental comparison of cross-validation techniques for
+       estimating the area under the ROC curve, Comput. Stat. Data Anal. 55, 1828-1844.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
     weights = np.asarray(np.ones(label.size) if weights is None else weights, dtype=np.float64)
-    table = confusion_table(label, probability, threshold, weights)
-    each = _against_rest(label, probability, table, weights)
+    called = decide(probability, threshold) if called is None else np.asarray(called)
+    table = confusion_table(label, called, by_class(probability).shape[1], weights)
+    each = _against_rest(label, probability, table, weights, _members(fold, label.size))
     total = weights.sum(axis=-1)
     values = {
         **{name: of_classes.mean(axis=-1) for name, of_classes in each.items()},
@@ -91,13 +111,26 @@ def classification_metrics(
 
 
 def metrics_by_class(
-    label: ArrayLike, probability: ArrayLike, threshold: float | None = None
+    label: ArrayLike,
+    probability: ArrayLike,
+    threshold: float | None = None,
+    called: ArrayLike | None = None,
+    fold: ArrayLike | None = None,
 ) -> dict[str, Floats]:
     """Return what is averaged over classes, (n,) each: of two classes for the positive one."""
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
     weights = np.ones(label.size)
-    table = confusion_table(label, probability, threshold, weights)
-    return _against_rest(label, probability, table, weights)
+    called = decide(probability, threshold) if called is None else np.asarray(called)
+    table = confusion_table(label, called, by_class(probability).shape[1], weights)
+    return _against_rest(label, probability, table, weights, _members(fold, label.size))
+
+
+def _members(fold: ArrayLike | None, n_samples: int) -> list[NDArray[np.intp]]:
+    """Return the row numbers of each fold; all together without folds."""
+    if fold is None:
+        return [np.arange(n_samples)]
+    fold = np.asarray(fold)
+    return [np.flatnonzero(fold == name) for name in np.unique(fold)]
 
 
 def sample_losses(label: NDArray, probability: Floats) -> dict[str, Floats]:
@@ -122,12 +155,10 @@ def top_label(label: NDArray, probability: Floats) -> tuple[NDArray[np.bool_], F
     return probability.argmax(axis=1) == label, probability.max(axis=1)
 
 
-def confusion_table(
-    label: NDArray, probability: Floats, threshold: float | None, weights: Floats
-) -> Floats:
+def confusion_table(label: NDArray, called: NDArray, n_classes: int, weights: Floats) -> Floats:
     """Return the weight of true classes (rows) called each class, (..., n_classes, n_classes)."""
-    n = by_class(probability).shape[1]
-    cell = n * label.astype(np.intp) + decide(probability, threshold)
+    n = n_classes
+    cell = n * label.astype(np.intp) + called
     # One product for all resamples; counts are whole numbers, so it is exact.
     sums = weights @ (cell[:, None] == np.arange(n * n)).astype(np.float64)
     return sums.reshape(*weights.shape[:-1], n, n)
@@ -166,13 +197,17 @@ def bin_index(probability: Floats, n_bins: int) -> NDArray[np.intp]:
 
 
 def _against_rest(
-    label: NDArray, probability: Floats, table: Floats, weights: Floats
+    label: NDArray,
+    probability: Floats,
+    table: Floats,
+    weights: Floats,
+    folds: list[NDArray[np.intp]],
 ) -> dict[str, Floats]:
     """Return the metrics of one class against the rest, (..., n) for n classes told apart."""
     probability = by_class(probability)
     chosen = _told_apart(probability)
     numbers = range(probability.shape[1])[chosen]
-    ranks = [_ranking(label == k, probability[:, k], weights) for k in numbers]
+    ranks = [_ranking(label == k, probability[:, k], weights, folds) for k in numbers]
     true, called, hit = (x[..., chosen] for x in _margins(table))
     total = table.sum(axis=(-2, -1))[..., None]
     return {
@@ -184,8 +219,24 @@ def _against_rest(
     }
 
 
-def _ranking(positive: NDArray, probability: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Return the area under the ROC curve and the average precision."""
+def _ranking(
+    positive: NDArray, probability: Floats, weights: Floats, folds: list[NDArray[np.intp]]
+) -> tuple[Floats, Floats]:
+    """Return the area under the ROC curve and the average precision, within folds."""
+    sums = np.zeros((4, *weights.shape[:-1]))
+    for members in folds:
+        found = np.stack(_ranked(positive[members], probability[members], weights[..., members]))
+        # A fold that has one class only has nothing to rank.
+        alone = (found[1] == 0) & (len(folds) > 1)
+        sums += np.where(alone, 0.0, found)
+    wins, pairs, precision, positives = sums
+    return _ratio(wins, pairs), _ratio(precision, positives)
+
+
+def _ranked(
+    positive: NDArray, probability: Floats, weights: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return pairs in order, pairs, precision summed over positives, and positives."""
     tp, fp = ranked_counts(positive, probability, weights)
     positives, negatives = tp[..., -1], fp[..., -1]
     gained = np.diff(tp, axis=-1)
@@ -193,8 +244,10 @@ def _ranking(positive: NDArray, probability: Floats, weights: Floats) -> tuple[F
     wins = np.diff(fp, axis=-1) * (tp[..., :-1] + gained / 2)
     precision = _ratio(tp[..., 1:], tp[..., 1:] + fp[..., 1:], empty=0.0)
     return (
-        _ratio(wins.sum(axis=-1), positives * negatives),
-        _ratio((gained * precision).sum(axis=-1), positives),
+        wins.sum(axis=-1),
+        positives * negatives,
+        (gained * precision).sum(axis=-1),
+        positives,
     )
 
 

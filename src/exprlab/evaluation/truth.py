@@ -28,6 +28,8 @@ def distance_from_oracle(
     posterior: ArrayLike,
     settings: EvaluationConfig,
     rng: np.random.Generator,
+    patient: ArrayLike | None = None,
+    fold: ArrayLike | None = None,
 ) -> dict[str, Interval]:
     """Compare a model's probabilities with the true ones.
 
@@ -41,6 +43,8 @@ def distance_from_oracle(
     settings : EvaluationConfig
     rng : numpy.random.Generator
         Of the bootstrap.
+    patient, fold : (n_samples,) arrays, optional
+        Who is resampled, and which of several models judged the sample.
 
     Returns
     -------
@@ -58,8 +62,9 @@ def distance_from_oracle(
     """
     label = np.asarray(label)
     p, q = (np.asarray(x, dtype=np.float64) for x in (posterior, probability))
-    gap = delong_test(label, p, q, settings.confidence)
+    gap = delong_test(label, p, q, settings.confidence, patient, fold)
     how = {"n_resamples": settings.bootstrap, "confidence": settings.confidence, "rng": rng}
+    how["patient"] = patient
     return {
         "auroc_gap": Interval(gap.difference, gap.low, gap.high),
         "excess_log_loss": mean_interval(label, divergence(p, q), **how),

@@ -17,10 +17,9 @@ from exprlab.data.tables import outputs
 from exprlab.errors import UserError
 from exprlab.inference.model import Model, load_model
 from exprlab.inference.new_batches import MAX_SAMPLES, NewBatch, settle
-from exprlab.keys import BATCH, FLAGS, LOGIT, MISSING_COUNT, PREDICTION, SAMPLE_ID
+from exprlab.keys import BATCH, COUNTS, FLAGS, LOGIT, MISSING_COUNT, PREDICTION, SAMPLE_ID
 from exprlab.outputs import n_outputs, spread
 from exprlab.preprocess.run import batch_names
-from exprlab.preprocess.size_factors import estimated_library_sizes
 
 # MLflow's models load and predict through this module alone.
 __all__ = ["Predictor", "load_model", "predict_file", "predict_frame"]
@@ -153,7 +152,8 @@ class Predictor:
     def _used(self, counts: np.ndarray) -> np.ndarray:
         """Return the counts of the model's genes, in its order."""
         used = counts[:, self._columns]
-        used[:, self._columns < 0] = MISSING_COUNT
+        is_counts = self._model.preprocessor.values == COUNTS
+        used[:, self._columns < 0] = MISSING_COUNT if is_counts else np.nan
         return used
 
     def _features(self, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,9 +163,12 @@ class Predictor:
         return readable, preprocessor.transform(used[readable])
 
     def _flags(self, counts: np.ndarray, readable: np.ndarray, batch: np.ndarray) -> list[str]:
-        low, high = self._model.preprocessor.library_range
-        size = estimated_library_sizes(counts, self._model.preprocessor.share)
-        seen = self._model.preprocessor.batches.names
+        preprocessor = self._model.preprocessor
+        low, high = preprocessor.library_range
+        size = np.zeros(len(counts))  # other values than counts have no library
+        if preprocessor.values == COUNTS:
+            size = preprocessor.library_sizes(counts)
+        seen = preprocessor.batches.names
         new = ~np.isin(batch, seen) if seen else np.zeros(len(batch), dtype=bool)
         flags = {
             f"{self._n_missing} genes missing": np.full(len(size), self._n_missing > 0),
@@ -183,6 +186,11 @@ class Predictor:
 
 def predict_file(model: Model, counts: CountsFile, rows: int = 256) -> Iterator[pd.DataFrame]:
     """Yield the predictions of a counts file, block by block, in bounded memory."""
+    if counts.values != model.preprocessor.values:
+        raise UserError(
+            f"{counts.path}: its values are {counts.values}; the model was trained on "
+            f"{model.preprocessor.values} and predicts nothing else"
+        )
     predictor = Predictor(model, [str(gene) for gene in counts.genes.index])
     batch, classes = batch_names(counts.samples), model.preprocessor.batches.classes
     for name, found in predictor.meet(batch, counts.blocks(rows)).items():
@@ -223,7 +231,10 @@ def predict_frame(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     if values.dtype == object:  # columns of pandas' own number types
         values = frame.to_numpy(np.float64, na_value=np.nan)
     try:
-        counts = as_counts(values, frame.index, frame.columns)
+        if model.preprocessor.values == COUNTS:
+            counts = as_counts(values, frame.index, frame.columns)
+        else:
+            counts = values.astype(np.float32)
     except NotCounts as error:
         raise UserError(f"the table: {error}") from None
     predictor.meet(batch, [(0, counts)])

@@ -1,4 +1,4 @@
-"""Figures of a cohort before any model: sequencing depth, zeros, and the largest differences."""
+"""Figures of a cohort before any model: its samples' levels, quality and largest differences."""
 
 from __future__ import annotations
 
@@ -12,19 +12,32 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from exprlab.keys import BATCH, LABEL
+from exprlab.keys import BATCH, COUNTS, INTENSITY, LABEL, LOG2, TPM
 from exprlab.plotting import style
 
 Overview = Mapping[str, Any]
 MOST_BATCHES_IN_LEGEND = 12
 NO_LABEL = "no label"
+# What a sample's level and quality are, by kind of values.
+LEVELS = {
+    COUNTS: "library size (reads per sample)",
+    TPM: "median expression (log2(1 + TPM))",
+    LOG2: "median of a sample (log2)",
+    INTENSITY: "median intensity of an array (log2)",
+}
+QUALITIES = {
+    COUNTS: "zero fraction (genes without a read)",
+    TPM: "zero fraction (genes at 0 TPM)",
+    LOG2: "interquartile range of a sample (log2)",
+    INTENSITY: "interquartile range of an array (log2)",
+}
 
 
 def draw_overview(overview: Overview) -> dict[str, Figure]:
-    """Draw every figure of overview.json, by name: library_sizes, zero_fraction and pca."""
+    """Draw every figure of overview.json, by name: levels, quality and pca."""
     return {
-        "library_sizes": library_size_figure(overview),
-        "zero_fraction": zero_fraction_figure(overview),
+        "levels": level_figure(overview),
+        "quality": quality_figure(overview),
         "pca": pca_figure(overview),
     }
 
@@ -36,7 +49,7 @@ def labels_of(overview: Overview) -> list[str]:
 
 def groups_of(overview: Overview) -> tuple[np.ndarray, np.ndarray]:
     """Return the class and the batch of each sample; a cohort without them is one group."""
-    n = len(overview["library_size"])
+    n = len(overview["level"])
     label, batch = (
         [name] * n if overview.get(key) is None else overview[key]
         for key, name in ((LABEL, NO_LABEL), (BATCH, "all samples"))
@@ -45,9 +58,16 @@ def groups_of(overview: Overview) -> tuple[np.ndarray, np.ndarray]:
 
 
 @style.styled
-def library_size_figure(overview: Overview) -> Figure:
-    """Draw the reads per sample of each class in each batch."""
-    result, axes = _boxes(overview, "library_size")
+def level_figure(overview: Overview) -> Figure:
+    """Draw the reads, or the median, of the samples of each class in each batch."""
+    result, axes = _boxes(overview, "level")
+    axes.set_ylabel(LEVELS[overview["values"]])
+    if overview["values"] == COUNTS:
+        _count_on_a_log_scale(axes)
+    return result
+
+
+def _count_on_a_log_scale(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     # A decade has enough labelled ticks only if the range spans several.
@@ -56,17 +76,15 @@ def library_size_figure(overview: Overview) -> Figure:
     axes.yaxis.set_major_locator(LogLocator(subs=marks))
     axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylabel("library size (reads per sample)")
-    return result
 
 
 @style.styled
-def zero_fraction_figure(overview: Overview) -> Figure:
-    """Draw the fraction of genes without a read of each class in each batch."""
-    result, axes = _boxes(overview, "zero_fraction")
+def quality_figure(overview: Overview) -> Figure:
+    """Draw the zero fraction, or the spread, of the samples of each class in each batch."""
+    result, axes = _boxes(overview, "quality")
     low, high = axes.get_ylim()
-    axes.set_ylim(max(0, low), min(1, high))
-    axes.set_ylabel("zero fraction (genes without a read)")
+    axes.set_ylim(max(0, low), min(1, high) if overview["values"] in (COUNTS, TPM) else high)
+    axes.set_ylabel(QUALITIES[overview["values"]])
     return result
 
 
@@ -118,7 +136,8 @@ def pca_figure(overview: Overview) -> Figure:
     label, batch = groups_of(overview)
     labels, batches = labels_of(overview), sorted(set(batch))
     result = style.figure(9.2, 5.0)
-    titles = {"raw_pca": "Before normalisation", "log_pca": "After normalisation (log1p)"}
+    after = "logarithms" if overview["values"] in (COUNTS, TPM) else "equal medians"
+    titles = {"raw_pca": "Before normalisation", "log_pca": f"After normalisation ({after})"}
     for axes, (key, title) in zip(result.subplots(1, 2), titles.items(), strict=True):
         _draw_components(axes, overview[key], label, batch, labels)
         axes.set_title(title)

@@ -230,7 +230,12 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     axes.set_yticks(ticks, [f"{c}\n(n = {n})" for c, n in zip(classes, totals[:, 0], strict=True)])
     axes.set_xlabel("predicted class (samples, % of the true class)")
     axes.set_ylabel("true class (samples)")
-    how = "by the most probable class" if threshold is None else f"at the threshold {threshold:.2f}"
+    if "folds" in evaluation and not many:
+        how = "at the threshold of each fold"
+    elif threshold is None:
+        how = "by the most probable class"
+    else:
+        how = f"at the threshold {threshold:.2f}"
     axes.set_title(f"Test samples {how}", fontsize=10)
     axes.grid(False)
     axes.spines[:].set_visible(False)

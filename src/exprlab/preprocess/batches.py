@@ -1,6 +1,6 @@
 """What a sequencing batch shifts in every gene: learnt in training, removed from all samples.
 
-A mixed model per gene: the log count of a sample is the mean of its class (fixed), plus the shift
+A mixed model per gene: the log value of a sample is the mean of its class (fixed), plus the shift
 of its batch (random, normal around 0), plus noise. Because classes are in the model, a batch that
 holds more malignant patients does not have their signal taken away as if it were its shift; and
 because shifts are random, those of small batches shrink towards 0, and all vanish in data whose
@@ -123,7 +123,7 @@ def no_shifts(n_features: int) -> BatchShifts:
 
 
 class BatchSums:
-    """Sums of log counts over batches and over classes: all that the mixed model needs.
+    """Sums of log values over the classes of each batch: all that the mixed model needs.
 
     Parameters
     ----------
@@ -136,21 +136,19 @@ class BatchSums:
     def __init__(self, batch: np.ndarray, label: np.ndarray, n_features: int) -> None:
         self.batches, self._batch = np.unique(batch, return_inverse=True)
         self.classes, self._label = np.unique(label, return_inverse=True)
+        pairs = self._batch * len(self.classes) + self._label
+        self._pairs, self._pair = np.unique(pairs, return_inverse=True)
         self._done = 0
-        self._sums = [np.zeros((len(x), n_features)) for x in (self.batches, self.classes)]
-        self._known = [np.zeros_like(sums) for sums in self._sums]
+        self._sums, self._known = (np.zeros((len(self._pairs), n_features)) for _ in range(2))
 
     def add(self, values: np.ndarray) -> None:
         """Add the next training samples, (n, n_features), NaN where missing."""
-        rows = slice(self._done, self._done + len(values))
+        pairs = self._pair[self._done : self._done + len(values)]
         self._done += len(values)
-        for groups, sums, known in zip(
-            (self._batch[rows], self._label[rows]), self._sums, self._known, strict=True
-        ):
-            for group in np.unique(groups):
-                members = values[groups == group].astype(np.float64)
-                sums[group] += np.nansum(members, axis=0)
-                known[group] += (~np.isnan(members)).sum(axis=0)
+        for pair in np.unique(pairs):
+            members = values[pairs == pair].astype(np.float64)
+            self._sums[pair] += np.nansum(members, axis=0)
+            self._known[pair] += (~np.isnan(members)).sum(axis=0)
 
     def fit(self, mean: np.ndarray, sd: np.ndarray) -> tuple[BatchShifts, np.ndarray, np.ndarray]:
         """Fit the mixed model.
@@ -158,14 +156,14 @@ class BatchSums:
         Parameters
         ----------
         mean, sd
-            Of the log counts of each feature over the training samples (n_features,).
+            Of the log values of each feature over the training samples (n_features,).
 
         Returns
         -------
         shifts, mean, sd
-            The shifts, and the moments of the training samples' log counts without them.
+            The shifts, and the moments of the training samples' log values without them.
         """
-        model = _MixedModel(self._batch, self._label, self._standardised(mean, sd))
+        model = _MixedModel(self._batch, self._label, *self._standardised(mean, sd))
         ratio = model.likeliest_ratio()
         if ratio == 0:
             return no_shifts(len(mean)), mean, sd
@@ -182,18 +180,19 @@ class BatchSums:
         )
         return shifts, mean + centre * sd, left * sd
 
-    def _standardised(self, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
-        """Return the sums over batches, then classes, of standardised values, none missing.
+    def _standardised(self, mean: np.ndarray, sd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return sums over batches, then classes, of standardised values, and of their squares.
 
-        A missing entry counts as the mean of its batch, or of its class.
+        A missing entry counts as the mean of its class in its batch, or as that of all samples.
         """
-        sizes = np.bincount(self._batch), np.bincount(self._label)
-        return np.concatenate(
-            [
-                size[:, None] * np.where(known > 0, sums / np.maximum(known, 1) - mean, 0) / sd
-                for size, sums, known in zip(sizes, self._sums, self._known, strict=True)
-            ]
-        )
+        size = np.bincount(self._pair)[:, None]
+        known = self._known
+        of_pair = np.where(known > 0, self._sums / np.maximum(known, 1) - mean, 0) / sd
+        sums = np.zeros((len(self.batches) + len(self.classes), len(mean)))
+        batch, label = np.divmod(self._pairs, len(self.classes))
+        np.add.at(sums, batch, size * of_pair)
+        np.add.at(sums, len(self.batches) + label, size * of_pair)
+        return sums, (known + (size - known) * of_pair**2).sum(axis=0)
 
 
 class _MixedModel:
@@ -204,8 +203,9 @@ class _MixedModel:
     batch, label
         Numbers of each sample's batch and class.
     sums
-        Over each batch and then each class, of values with mean 0 and variance 1 (or constant),
-        (n_batches + n_classes, n_features).
+        Of the values over each batch and then each class (n_batches + n_classes, n_features).
+    square
+        Sum of their squares (n_features,), that of a constant feature as if it varied.
 
     References
     ----------
@@ -213,14 +213,17 @@ class _MixedModel:
        model, Biometrics 31.
     """
 
-    def __init__(self, batch: np.ndarray, label: np.ndarray, sums: np.ndarray) -> None:
-        self._n, self._sums = len(batch), sums
+    def __init__(
+        self, batch: np.ndarray, label: np.ndarray, sums: np.ndarray, square: np.ndarray
+    ) -> None:
+        self._n, self._sums, self._square = len(batch), sums, square
         self._in_batch = np.bincount(batch).astype(np.float64)
         self._joint = np.zeros((len(self._in_batch), label.max() + 1))
         np.add.at(self._joint, (batch, label), 1.0)
         self._in_class = self._joint.sum(axis=0)
         # A feature that is constant says nothing of the variances.
-        self._varying = sums[:, (sums != 0).any(axis=0)]
+        varies = (sums != 0).any(axis=0)
+        self._varying, self._square_of_varying = sums[:, varies], square[varies]
 
     def _equations(self, ratio: float) -> np.ndarray:
         shrunk = np.diag(self._in_batch + 1 / ratio)
@@ -249,7 +252,7 @@ class _MixedModel:
             solution = np.zeros_like(self._varying)
             solution[n_batches:] = self._varying[n_batches:] / self._in_class[:, None]
             weight = np.zeros((len(self._in_class),) * 2)
-        left = self._n - (self._varying * solution).sum(axis=0)
+        left = self._square_of_varying - (self._varying * solution).sum(axis=0)
         volume = np.log1p(ratio * self._in_batch).sum()
         volume += np.linalg.slogdet(np.diag(self._in_class) - weight)[1]
         degrees = self._n - len(self._in_class)
@@ -258,7 +261,7 @@ class _MixedModel:
     def moments_without(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the values once the shifts are taken away."""
         size, sums = self._in_batch[:, None], self._sums[: len(shift)]
-        centre = -(size * shift).sum(axis=0) / self._n
-        square = self._n + (size * shift**2 - 2 * shift * sums).sum(axis=0)
+        centre = (sums - size * shift).sum(axis=0) / self._n
+        square = self._square + (size * shift**2 - 2 * shift * sums).sum(axis=0)
         variance = square / self._n - centre**2
         return centre, np.sqrt(np.maximum(variance, 1e-12))

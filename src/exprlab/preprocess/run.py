@@ -30,7 +30,8 @@ def fit_file(counts: CountsFile, split: pd.Series, config: PreprocessConfig) -> 
             if chosen.any():
                 yield block[chosen]
 
-    return fit_preprocessor(blocks, [str(gene) for gene in counts.genes.index], config, groups)
+    genes = [str(gene) for gene in counts.genes.index]
+    return fit_preprocessor(blocks, genes, config, groups, counts.values)
 
 
 def batch_names(samples: pd.DataFrame) -> np.ndarray:

@@ -13,16 +13,21 @@ from exprlab.keys import MISSING_COUNT
 class UndefinedSizeFactor(UserError):
     """A sample too shallow for a size factor; `row` is its row in the counts given."""
 
-    def __init__(self, row: int, sample: str, n_genes: int) -> None:
-        self.row, self.n_genes = row, n_genes
+    def __init__(self, row: int, sample: str, method: str, n_genes: int) -> None:
+        self.row, self.method, self.n_genes = row, method, n_genes
+        without = {
+            "median_of_ratios": f"half or more of the {n_genes:,} reference genes",
+            "upper_quartile": f"three quarters or more of the {n_genes:,} genes",
+        }.get(method, f"any of the {n_genes:,} genes that it could be compared by")
         super().__init__(
-            f"{sample} has no reads in half or more of the {n_genes} reference genes, so its size "
-            "factor is undefined; remove it, or train with preprocess.size_factors: cpm"
+            f"{sample} has no reads in {without}, so its size factor is undefined; remove it, or "
+            "train with preprocess.size_factors: cpm"
         )
 
     def named(self, sample_ids: Sequence[str]) -> UndefinedSizeFactor:
         """Return the same with the sample's name in the message."""
-        return UndefinedSizeFactor(self.row, f"sample '{sample_ids[self.row]}'", self.n_genes)
+        name = f"sample '{sample_ids[self.row]}'"
+        return UndefinedSizeFactor(self.row, name, self.method, self.n_genes)
 
 
 def library_sizes(counts: np.ndarray) -> np.ndarray:
@@ -72,13 +77,34 @@ def median_of_ratios(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """
     used = np.flatnonzero(reference > 0)
     block = counts[:, used]
-    is_missing = block == MISSING_COUNT
-    ratios = block / reference[used]
-    # A row without a single known gene has no median; its factor stays 0.
+    return _percentile(block / reference[used], block == MISSING_COUNT, 50)
+
+
+def upper_quartiles(counts: np.ndarray) -> np.ndarray:
+    """Return the upper quartile of each sample's counts (Bullard et al. 2010).
+
+    Parameters
+    ----------
+    counts
+        Shape (n_samples, n_genes), missing entries -1; genes without a read are among them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_samples,), in reads; 0 where three quarters of the genes have none.
+    """
+    return _percentile(counts.astype(np.float64), counts == MISSING_COUNT, 75)
+
+
+def _percentile(values: np.ndarray, is_missing: np.ndarray, percent: float) -> np.ndarray:
+    """Return a percentile of each row without what is missing; 0 where nothing is known."""
+    # A row without a single known gene has no percentile; its factor stays 0.
     partial = is_missing.any(axis=1) & ~is_missing.all(axis=1)
-    factors = np.where(is_missing.all(axis=1), 0.0, np.median(ratios, axis=1))
-    factors[partial] = np.nanmedian(np.where(is_missing[partial], np.nan, ratios[partial]), axis=1)
-    return factors
+    found = np.where(is_missing.all(axis=1), 0.0, np.percentile(values, percent, axis=1))
+    found[partial] = np.nanpercentile(
+        np.where(is_missing[partial], np.nan, values[partial]), percent, axis=1
+    )
+    return found
 
 
 class GeometricMean:
@@ -102,6 +128,7 @@ class GeometricMean:
         if not usable.any():
             raise UserError(
                 "preprocess.size_factors: median_of_ratios needs genes with reads in every "
-                "training sample and found none; set preprocess.size_factors: cpm"
+                "training sample and found none; set preprocess.size_factors: tmm, which compares "
+                "each sample with one reference, or cpm"
             )
         return np.where(usable, np.exp(self._log_sum / np.maximum(self._n, 1)), 0.0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from exprlab.evaluation.layout import table_of
-from exprlab.keys import PREDICTION, SAMPLE_ID, TRAIN_LOSS, VAL_LOSS
+from exprlab.keys import COUNTS, PREDICTION, SAMPLE_ID, TPM, TRAIN_LOSS, VAL_LOSS
 from exprlab.plotting.data_figures import groups_of, labels_of
 from exprlab.plotting.training_figures import curve
 from exprlab.report.inputs import RunInputs
@@ -17,7 +17,7 @@ from exprlab.report.sentences import count, listing, number
 
 Runs = Mapping[str, Mapping[str, RunInputs]]
 # Medians of the classes that differ by more than this are worth a word.
-DEPTH_DIFFERENCE = 0.1
+LEVEL_DIFFERENCE = 0.1
 
 
 def share_explained(values: np.ndarray, groups: np.ndarray) -> float:
@@ -29,30 +29,43 @@ def share_explained(values: np.ndarray, groups: np.ndarray) -> float:
     return float(sum(n * (mean - values.mean()) ** 2 for mean, n in means)) / total
 
 
-def library_sizes(overview: Mapping[str, Any]) -> str:
-    """Say how deep the classes were sequenced and whether they differ."""
+def levels(overview: Mapping[str, Any]) -> str:
+    """Say how deep the classes were sequenced, or how bright they are, and whether they differ."""
     label, _ = groups_of(overview)
-    size = np.asarray(overview["library_size"], float)
-    medians = {name: float(np.median(size[label == name])) for name in labels_of(overview)}
-    words = listing([f"{value / 1e6:.3g} million reads ({n})" for n, value in medians.items()])
-    text = f"Median sequencing depth: {words}. "
-    if len(medians) < 2 or min(medians.values()) <= 0:
+    level = np.asarray(overview["level"], float)
+    medians = {name: float(np.median(level[label == name])) for name in labels_of(overview)}
+    if overview["values"] == COUNTS:
+        words = [f"{value / 1e6:.3g} million reads ({n})" for n, value in medians.items()]
+        text, what = f"Median sequencing depth: {listing(words)}. ", "depth"
+        known = min(medians.values()) > 0
+        ratio = max(medians.values()) / min(medians.values()) - 1 if known else 0.0
+    else:
+        words = [f"{value:.3g} ({n})" for n, value in medians.items()]
+        text, what = f"Median level on the scale of log2: {listing(words)}. ", "overall level"
+        known, ratio = True, 2 ** (max(medians.values()) - min(medians.values())) - 1
+    if len(medians) < 2 or not known:
         return text
-    ratio = max(medians.values()) / min(medians.values()) - 1
-    if ratio > DEPTH_DIFFERENCE:
+    if ratio > LEVEL_DIFFERENCE:
         return text + (
-            f"The classes differ by {100 * ratio:.0f} %: a model could learn depth instead of "
+            f"The classes differ by {100 * ratio:.0f} %: a model could learn {what} instead of "
             "biology, so normalisation matters here."
         )
-    return text + f"The classes differ by {100 * ratio:.0f} % only: depth does not give them away."
+    return text + f"The classes differ by {100 * ratio:.0f} % only: {what} does not give them away."
 
 
-def zero_fraction(overview: Mapping[str, Any]) -> str:
-    """Say how many genes have no read in a sample."""
-    zeros = np.asarray(overview["zero_fraction"], float)
+def quality(overview: Mapping[str, Any]) -> str:
+    """Say how many genes are at 0 in a sample, or how widely its values spread."""
+    found = np.asarray(overview["quality"], float)
+    if overview["values"] not in (COUNTS, TPM):
+        return (
+            f"Half of the values of the median sample lie within {np.median(found):.2f} units of "
+            f"log2 (from {found.min():.2f} to {found.max():.2f}). A sample or batch far from the "
+            "others was labelled, washed or scanned differently."
+        )
+    have = "have no read" if overview["values"] == COUNTS else "are at 0 TPM"
     return (
-        f"In the median sample {100 * np.median(zeros):.1f} % of the genes have no read (from "
-        f"{100 * zeros.min():.1f} % to {100 * zeros.max():.1f} %). A sample or batch far above the "
+        f"In the median sample {100 * np.median(found):.1f} % of the genes {have} (from "
+        f"{100 * found.min():.1f} % to {100 * found.max():.1f} %). A sample or batch far above the "
         "others is of low quality or was sequenced less."
     )
 
@@ -60,13 +73,15 @@ def zero_fraction(overview: Mapping[str, Any]) -> str:
 def pca(overview: Mapping[str, Any]) -> str:
     """Say what the first component shows before and after normalisation."""
     label, batch = groups_of(overview)
-    depth = np.log(np.maximum(np.asarray(overview["library_size"], float), 1))
+    level, name = np.asarray(overview["level"], float), "the sample's median"
+    if overview["values"] == COUNTS:
+        level, name = np.log(np.maximum(level, 1)), "library size"
     parts = []
     for key, when in (("raw_pca", "before"), ("log_pca", "after")):
         first = np.asarray(overview[key]["x"], float)
-        flat = np.ptp(first) == 0 or np.ptp(depth) == 0
-        r2 = 0.0 if flat else float(np.corrcoef(first, depth)[0, 1] ** 2)
-        facts = [f"library size ({100 * r2:.0f} %)"]
+        flat = np.ptp(first) == 0 or np.ptp(level) == 0
+        r2 = 0.0 if flat else float(np.corrcoef(first, level)[0, 1] ** 2)
+        facts = [f"{name} ({100 * r2:.0f} %)"]
         if len(set(label)) > 1:
             facts.append(f"class ({100 * share_explained(first, label):.0f} %)")
         if len(set(batch)) > 1:
@@ -74,8 +89,8 @@ def pca(overview: Mapping[str, Any]) -> str:
         parts.append(f"{when} normalisation {listing(facts)}")
     return (
         "Each point is a sample. How much of the first component's variance is explained by what: "
-        f"{'; '.join(parts)}. Library size should lose its share by normalisation; a large share "
-        "of the batch afterwards is a reason for caution."
+        f"{'; '.join(parts)}. {name[0].upper()}{name[1:]} should lose its share by normalisation; "
+        "a large share of the batch afterwards is a reason for caution."
     )
 
 

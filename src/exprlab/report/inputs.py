@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exprlab.config.designs import Design
 from exprlab.errors import UserError
 from exprlab.evaluation.layout import classes_of
 from exprlab.files import read_json
@@ -30,7 +31,7 @@ from exprlab.keys import (
 
 Table = dict[str, list[str]]
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB\x60\x82"
-OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "library_size", "zero_fraction", "raw_pca", "log_pca")
+OVERVIEW_KEYS = (SAMPLE_ID, LABEL, BATCH, "level", "quality", "raw_pca", "log_pca")
 # Classes, patients and batches are counted only if the sample table has such a column.
 CHECK_KEYS = ("n_samples", "n_genes", "warnings")
 EVALUATION_KEYS = (
@@ -72,11 +73,24 @@ class RunInputs:
 
 
 @dataclass(frozen=True)
-class DatasetInputs:
-    """What the report needs of one data set; runs by model, then by split, in the given order.
+class RepeatInputs:
+    """How a model does in a repeat: in its one split, or in all of its folds together."""
 
-    `new_checks` and `new_evaluation` are None where there are no new samples. `oracle` is its
-    evaluation by split; empty where the truth is not known.
+    evaluation: dict[str, Any]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes, in the order of their labels."""
+        return classes_of(self.evaluation)
+
+
+@dataclass(frozen=True)
+class DatasetInputs:
+    """What the report needs of one data set; by model, then by split, in the given order.
+
+    `runs` are the trainings, `repeats` what they are judged by. `new_checks` and `new_evaluation`
+    are None where there are no new samples. `oracle` is its evaluation by repeat; empty where the
+    truth is not known.
     """
 
     name: str
@@ -87,6 +101,7 @@ class DatasetInputs:
     split_tables: dict[str, Table]
     guards: dict[str, dict[str, Any]]
     runs: dict[str, dict[str, RunInputs]]
+    repeats: dict[str, dict[str, RepeatInputs]]
     oracle: dict[str, dict[str, Any]]
 
     @property
@@ -95,9 +110,13 @@ class DatasetInputs:
         return next(iter(next(iter(self.runs.values())).values())).classes
 
     def evaluations(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Return model -> split -> evaluation.json, the oracle last where there is one."""
-        found = {m: {s: run.evaluation for s, run in runs.items()} for m, runs in self.runs.items()}
+        """Return model -> repeat -> evaluation.json, the oracle last where there is one."""
+        found = {m: {r: x.evaluation for r, x in each.items()} for m, each in self.repeats.items()}
         return found | ({ORACLE: self.oracle} if self.oracle else {})
+
+    def evaluations_of_runs(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return model -> split -> evaluation.json of every training."""
+        return {m: {s: run.evaluation for s, run in runs.items()} for m, runs in self.runs.items()}
 
 
 @contextmanager
@@ -174,7 +193,8 @@ def read_dataset(
     results: Path,
     name: str,
     models: Sequence[str],
-    splits: Sequence[str],
+    repeats: Sequence[str],
+    design: Design,
     simulated: bool,
     has_new_samples: bool,
 ) -> DatasetInputs:
@@ -182,8 +202,10 @@ def read_dataset(
 
     Parameters
     ----------
-    results, name, models, splits
+    results, name, models, repeats
         Where they are.
+    design
+        What splits the repeats have.
     simulated
         Whether its truth is known.
     has_new_samples
@@ -194,9 +216,9 @@ def read_dataset(
     UserError
         If a file is missing or is not as docs/files.md describes it.
     """
-    folder = results / name
+    folder, splits = results / name, design.splits_of(repeats)
     overview_path = folder / "data" / "overview.json"
-    overview = read_object(overview_path, (*OVERVIEW_KEYS, "classes"))
+    overview = read_object(overview_path, (*OVERVIEW_KEYS, "classes", "values"))
     with reading(overview_path):
         columns = [key for key in OVERVIEW_KEYS[:5] if overview[key] is not None]
         lengths = {key: len(overview[key]) for key in columns}
@@ -223,9 +245,16 @@ def read_dataset(
         runs={
             m: {s: _read_run(folder / m / s, m, s, has_new_samples) for s in splits} for m in models
         },
+        repeats={
+            m: {
+                r: RepeatInputs(read_object(folder / m / r / "evaluation.json", EVALUATION_KEYS))
+                for r in repeats
+            }
+            for m in models
+        },
         oracle={
-            s: read_object(folder / ORACLE / s / "evaluation.json", EVALUATION_KEYS)
-            for s in (splits if simulated else ())
+            r: read_object(folder / ORACLE / r / "evaluation.json", EVALUATION_KEYS)
+            for r in (repeats if simulated else ())
         },
     )
 

@@ -18,8 +18,8 @@ Curves = Mapping[str, Any]
 Point = Mapping[str, Any]
 AHEAD, BEHIND, OPEN = "ahead", "behind", "open"
 CAPTION = (
-    "Each line is a model's mean over splits, each small mark a split. Bands: the test's {level} "
-    "intervals, averaged over splits; they tell what the choice of test samples does, while the "
+    "Each line is a model's mean over repeats, each small mark a repeat. Bands: {level} "
+    "intervals that resample patients; they tell what the choice of test samples does, while the "
     "marks tell what the choice of training samples does. Dotted: the oracle, which no model can "
     "expect to pass."
 )

@@ -8,6 +8,8 @@ from typing import Any
 from exprlab.keys import LOSSES, ORACLE
 
 CANNOT_TELL = "cannot be told apart"
+# More splits than these are summed up.
+MANY_SPLITS = 10
 Pair = Mapping[str, Any]
 
 
@@ -107,6 +109,33 @@ def truth_sentence(dataset: str, result: Mapping[str, Any]) -> str:
     )
 
 
+def interval_sentence(repeats: Mapping[str, Mapping[str, Any]], checks: Mapping[str, Any]) -> str:
+    """Return what the intervals of means say, and what they do not.
+
+    Parameters
+    ----------
+    repeats
+        Model -> repeat -> its evaluation, as `exprlab.report.inputs.RepeatInputs`.
+    checks
+        cohort.checks.json.
+    """
+    first = next(iter(next(iter(repeats.values())).values())).evaluation
+    who = "samples" if checks.get("n_patients") in (None, checks["n_samples"]) else "whole patients"
+    text = (
+        f"The interval of a mean resamples {who}, the same ones in every repeat: repeats divide "
+        "the same cohort anew and are no further evidence. It tells how much hangs on who was "
+        "tested, with the models as they are, not how much another cohort to train on would "
+        "change them."
+    )
+    if "folds" not in first:
+        return text
+    return (
+        f"Each repeat tests every sample once. {text} AUROC and AUPRC compare samples of the same "
+        "fold only, since scores of different models have no common scale; all other metrics are "
+        "those of all samples together."
+    )
+
+
 def guard_sentence(guards: Mapping[str, Mapping[str, Any]]) -> str:
     """Return what the guard against leakage found; it stops the workflow where there is a leak.
 
@@ -115,11 +144,19 @@ def guard_sentence(guards: Mapping[str, Mapping[str, Any]]) -> str:
     guards
         Split -> guard/{split}.json.
     """
-    found = "; ".join(
-        f"{split}: {number(g['mean'])} ({number(g['low'])} to {number(g['high'])})"
-        for split, g in guards.items()
-    )
-    first = next(iter(guards.values()))
+    told = {split: g for split, g in guards.items() if g["mean"] is not None}
+    if not told:
+        return "No test had samples of two classes, so the guard against leakage could not look."
+    first = next(iter(told.values()))
+    if len(told) <= MANY_SPLITS:
+        found = "; ".join(
+            f"{split}: {number(g['mean'])} ({number(g['low'])} to {number(g['high'])})"
+            for split, g in told.items()
+        )
+    else:
+        means = [g["mean"] for g in told.values()]
+        found = f"covers 0.5 in each of {len(told)} splits (means {number(min(means))} to "
+        found += f"{number(max(means))})"
     return (
         f"Labels that were permuted {first['n_permutations']} times could not be predicted: no "
         f"sign that labels of test samples reached the training. AUROC with "
@@ -144,8 +181,15 @@ def new_cohort_sentence(
         splits = judged["models"].get(model)
         if model == ORACLE or not splits:
             continue
-        tests = [evaluations[model][s]["metrics"]["auroc"]["value"] for s in splits]
-        news = [found["metrics"]["auroc"] for found in splits.values()]
+        pairs = [
+            (evaluations[model][split]["metrics"]["auroc"]["value"], found["metrics"]["auroc"])
+            for split, found in splits.items()
+        ]
+        # A test batch of one class has no AUROC.
+        known = [(test, new) for test, new in pairs if test is not None]
+        if not known:
+            continue
+        tests, news = zip(*known, strict=True)
         lost = sum(new["high"] < test for new, test in zip(news, tests, strict=True))
         scores = (
             f"{model} has a mean AUROC of {number(_mean([new['value'] for new in news]))} on the "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exprlab.keys import (
@@ -19,7 +19,7 @@ from exprlab.keys import (
     metric_title,
 )
 from exprlab.report.inputs import DatasetInputs, RunInputs
-from exprlab.report.sentences import number, p_text, verdict
+from exprlab.report.sentences import MANY_SPLITS, number, p_text, verdict
 
 FIRST_ROWS = 10
 # Of which the share of the way from the linear baseline to the oracle is told.
@@ -35,7 +35,7 @@ def metric_names(models: Mapping[str, Any]) -> list[str]:
 
 
 def mean_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each metric: mean and sd over splits of each model, the best one marked."""
+    """Return a row for each metric: mean over repeats, limits and sd, the best one marked."""
     rows = []
     for metric in metric_names(models):
         entries = [models[m][metric] for m in models]
@@ -48,6 +48,8 @@ def mean_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "mean": e["mean"],
                 "sd": e.get("sd"),
+                "low": e.get("low"),
+                "high": e.get("high"),
                 "best": differ and e["mean"] == best and m != ORACLE,
             }
             for m, e in zip(models, entries, strict=True)
@@ -76,24 +78,26 @@ def truth_heads() -> list[str]:
 
 
 def class_rows(data: DatasetInputs) -> list[dict[str, Any]]:
-    """Return each class's metrics against the rest: means over splits; none of two classes."""
+    """Return each class's metrics against the rest: means over repeats; none of two classes."""
     if len(data.classes) == 2:
         return []
     rows = []
     for label in data.classes:
         for model, runs in data.evaluations().items():
             found = [evaluation["by_class"][label] for evaluation in runs.values()]
-            means = {
-                metric_title(m): sum(f[m] for f in found) / len(found)
-                for m in METRICS
-                if m in found[0]
-            }
+            means = {metric_title(m): _mean(f[m] for f in found) for m in METRICS if m in found[0]}
             rows.append({"label": label, "model": model, "means": means})
     return rows
 
 
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of what is defined."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
 def split_rows(models: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each metric: value and interval of each model in each split."""
+    """Return a row for each metric: value and interval of each model in each repeat."""
     return [
         {
             "title": metric_title(metric),
@@ -140,48 +144,92 @@ def batch_rows(overview: Mapping[str, Any]) -> list[tuple[str, int]]:
     return sorted(Counter(map(str, overview[BATCH] or [])).items())
 
 
-def split_sizes(data: DatasetInputs) -> list[tuple[str, list[int]]]:
-    """Return how many samples each split trains, validates and tests on."""
-    rows = []
-    for split, table in data.split_tables.items():
-        found = Counter(table[SPLIT])
-        rows.append((split, [found[name] for name in SPLITS]))
-    return rows
+def split_sizes(data: DatasetInputs) -> list[tuple[str, list[str]]]:
+    """Return how many samples each split trains, validates and tests on; of many their range."""
+    found = {split: Counter(table[SPLIT]) for split, table in data.split_tables.items()}
+    if len(found) <= MANY_SPLITS:
+        return [(split, [f"{n[name]:,}" for name in SPLITS]) for split, n in found.items()]
+    return [(f"{len(found)} splits", [_span([n[name] for n in found.values()]) for name in SPLITS])]
+
+
+def _span(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
-    """Return the predicted classes and the flags of each run on the new cohort."""
+    """Return the predicted classes and the flags on the new cohort: of each run, or their range."""
     rows = []
     for model, runs in data.runs.items():
-        for split, run in runs.items():
-            found = Counter(run.new_samples[PREDICTION])
-            flags = Counter(
-                flag.strip()
-                for cell in run.new_samples[FLAGS]
-                for flag in cell.split(";")
-                if flag.strip()
-            )
-            words = "; ".join(f"{flag} ({n})" for flag, n in sorted(flags.items()))
-            counts = [found[name] for name in data.classes]
-            rows.append({"model": model, "split": split, "counts": counts, "flags": words})
+        counts = {s: _called(run, data.classes) for s, run in runs.items()}
+        flags = {s: _flags(run) for s, run in runs.items()}
+        if len(runs) <= MANY_SPLITS:
+            rows += [
+                {
+                    "model": model,
+                    "split": split,
+                    "counts": [f"{n:,}" for n in counts[split]],
+                    "flags": "; ".join(f"{flag} ({n})" for flag, n in sorted(found.items())),
+                }
+                for split, found in flags.items()
+            ]
+            continue
+        names = sorted({flag for found in flags.values() for flag in found})
+        rows.append(
+            {
+                "model": model,
+                "split": f"{len(runs)} splits",
+                "counts": [_span(column) for column in zip(*counts.values(), strict=True)],
+                "flags": "; ".join(
+                    f"{name} ({_span([found[name] for found in flags.values()])})" for name in names
+                ),
+            }
+        )
     return rows
 
 
+def _called(run: RunInputs, classes: Sequence[str]) -> list[int]:
+    found = Counter(run.new_samples[PREDICTION])
+    return [found[name] for name in classes]
+
+
+def _flags(run: RunInputs) -> Counter[str]:
+    """Return how many new samples have each flag."""
+    cells = (cell.split(";") for cell in run.new_samples[FLAGS])
+    return Counter(flag.strip() for flags in cells for flag in flags if flag.strip())
+
+
 def new_metric_rows(data: DatasetInputs) -> list[dict[str, Any]]:
-    """Return what each run and the oracle reach on the new cohort, and had reached on the test."""
-    evaluations, judged = data.evaluations(), data.new_evaluation["models"]
+    """Return what each run and the oracle reach on the new cohort, and had reached on the test.
+
+    Of many splits the means, with the limits of their intervals averaged.
+    """
+    tests, judged = data.evaluations_of_runs(), data.new_evaluation["models"]
     # JSON sorts by name; a reader meets the models in the order of the config, the oracle last.
     order = [*(m for m in data.runs if m in judged), *(m for m in judged if m not in data.runs)]
     rows = []
     for model in order:
-        for split, found in judged[model].items():
-            test = evaluations.get(model, {}).get(split, {}).get("metrics", {})
-            cells = [
-                {"new": found["metrics"][metric], "test": test.get(metric, {}).get("value")}
-                for metric in NEW_METRICS
-            ]
-            rows.append({"model": model, "split": split, "cells": cells})
+        found = [
+            (split, _new_cells(found, tests.get(model, {}).get(split, {}).get("metrics", {})))
+            for split, found in judged[model].items()
+        ]
+        if len(found) > MANY_SPLITS:
+            columns = zip(*(cells for _, cells in found), strict=True)
+            found = [(f"mean of {len(found)}", [_mean_cell(column) for column in columns])]
+        rows += [{"model": model, "split": split, "cells": cells} for split, cells in found]
     return rows
+
+
+def _new_cells(found: Mapping[str, Any], test: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"new": found["metrics"][metric], "test": test.get(metric, {}).get("value")}
+        for metric in NEW_METRICS
+    ]
+
+
+def _mean_cell(cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    new = {key: _mean(cell["new"][key] for cell in cells) for key in ("value", "low", "high")}
+    return {"new": new, "test": _mean(cell["test"] for cell in cells)}
 
 
 def first_rows(run: RunInputs) -> tuple[list[str], list[list[str]]]:
@@ -204,10 +252,13 @@ def _number_text(text: str) -> str:
 
 
 def code_rows(data: Sequence[DatasetInputs]) -> list[tuple[str, str]]:
-    """Return each training with the digest of the code that it ran."""
-    return [
-        (f"{dataset.name}/{run.model}/{run.split}", str(run.record.get("code") or "not recorded"))
-        for dataset in data
-        for runs in dataset.runs.values()
-        for run in runs.values()
-    ]
+    """Return each training with the digest of the code that it ran; many of a model in one row."""
+    rows = []
+    for dataset in data:
+        for model, runs in dataset.runs.items():
+            codes = {s: str(run.record.get("code") or "not recorded") for s, run in runs.items()}
+            if len(codes) > MANY_SPLITS and len(set(codes.values())) == 1:
+                rows.append((f"{dataset.name}/{model}/*", next(iter(codes.values()))))
+            else:
+                rows += [(f"{dataset.name}/{model}/{split}", c) for split, c in codes.items()]
+    return rows

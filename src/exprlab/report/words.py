@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from exprlab.config.designs import Design
+from exprlab.keys import K_FOLD, LEAVE_ONE_BATCH_OUT, PUBLISHED
 from exprlab.report.sentences import count, listing
 
 Config = Mapping[str, Any]
@@ -19,16 +21,26 @@ _KINDS = {
 
 
 def in_words(
-    config: Config, datasets: Sequence[str], models: Sequence[str], splits: Sequence[str]
+    config: Config, models: Sequence[str], repeats: Sequence[str], designs: Mapping[str, Design]
 ) -> list[str]:
-    """Return what was run, one sentence each."""
-    runs = len(datasets) * len(models) * len(splits)
-    split = config.get("split", {})
+    """Return what was run, one sentence each.
+
+    Parameters
+    ----------
+    config
+        The validated config, as plain values.
+    models, repeats
+        Their names.
+    designs
+        How the samples of each data set are divided.
+    """
+    datasets = list(designs)
+    runs = sum(len(models) * len(design.splits_of(repeats)) for design in designs.values())
     sentences = [
         f"Experiment {config.get('experiment', {}).get('name', 'exprlab')}: "
         f"{count(len(models), 'model')} ({listing(models)}) on {count(len(datasets), 'data set')} "
-        f"({listing(datasets)}), each trained on {count(len(splits), 'split')} "
-        f"({listing(splits)}): {count(runs, 'training')} in all.",
+        f"({listing(datasets)}), in {count(len(repeats), 'repeat')} "
+        f"({listing(repeats)}): {count(runs, 'training')} in all.",
         *(
             f"{name}: {source_words(config.get('datasets', {}).get(name, {}))}."
             for name in datasets
@@ -40,17 +52,41 @@ def in_words(
             f"{listing([f'{n:,}' for n in sizes])} of the training samples of each split, and "
             f"judged on the same test samples: {count(runs * len(sizes), 'further training')}."
         )
-    if "test_fraction" in split and "val_fraction" in split:
-        sentences.append(
-            f"In each split {100 * split['test_fraction']:g} % of the samples were kept for the "
-            f"test and {100 * split['val_fraction']:g} % for validation (early stopping, "
-            "calibration, decision threshold); all samples of a patient are on the same side, and "
-            "gene filter and scaling were fitted on training samples only."
-        )
+    sentences += [
+        f"{name}: {design_words(design, config.get('split', {}))}."
+        for name, design in designs.items()
+    ]
+    sentences.append(
+        "All samples of a patient stay on the same side, and gene filter, scaling and all other "
+        "steps were fitted on training samples only."
+    )
     sentences += [
         f"{name}: {model_words(config.get('models', {}).get(name, {}))}." for name in models
     ]
     return sentences
+
+
+def design_words(design: Design, split: Config) -> str:
+    """Return how samples are divided in each repeat, given the config's section `split`."""
+    val = f"{100 * split.get('val_fraction', 0):g} %"
+    use = "for validation (early stopping, calibration, decision threshold)"
+    if design.name == K_FOLD:
+        return (
+            f"in each repeat the samples were dealt anew into {design.folds} folds, and each fold "
+            f"was tested by a model trained without it; {val} of the other samples served {use}"
+        )
+    if design.name == LEAVE_ONE_BATCH_OUT:
+        return (
+            f"each of the {design.folds} batches was tested by a model trained on the others; "
+            f"{val} of their samples served {use}"
+        )
+    if design.name == PUBLISHED:
+        return (
+            "samples were divided as the sample table says, so every repeat has the same test "
+            f"samples; where it names none {use}, {val} of the training samples served so"
+        )
+    test = f"{100 * split.get('test_fraction', 0):g} %"
+    return f"in each repeat {test} of the samples were kept for the test and {val} {use}"
 
 
 def source_words(values: Config) -> str:

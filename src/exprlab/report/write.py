@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from exprlab.config.designs import Design
 from exprlab.evaluation.layout import curves_of, table_of
 from exprlab.files import atomic_path
 from exprlab.keys import ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
-from exprlab.plotting import comparison_figures, data_figures, style
+from exprlab.plotting import comparison_figures, data_figures, run_figures, style
 from exprlab.report import captions, genes, learning, sentences, settings, tables, words
 from exprlab.report.glossary import glossary
 from exprlab.report.inputs import (
@@ -32,6 +33,8 @@ SCREEN_DPI = 100
 WIDE = 6.5
 # The two that models are compared by: the order of the samples, and their probabilities.
 FOREST_METRICS = ("auroc", "log_loss")
+# Of more splits than these a reader is shown the first ones; the figures of all are in results/.
+SHOWN_SPLITS = 5
 
 
 def write_report(
@@ -44,6 +47,7 @@ def write_report(
     rankings: Path,
     curves: Path | None,
     output: Path,
+    designs: Mapping[str, Design] | None = None,
 ) -> None:
     """Write the report of an experiment.
 
@@ -57,7 +61,7 @@ def write_report(
     config
         The validated config, as plain values.
     datasets, models, splits
-        What to report, in this order.
+        What to report, in this order; of splits the repeats, each of which may have folds.
     comparison
         comparison.json.
     rankings
@@ -66,6 +70,8 @@ def write_report(
         learning_curves.json; None where no smaller training parts were asked for.
     output
         The HTML file.
+    designs
+        How the samples of each data set are divided; once, where it is not named.
 
     Raises
     ------
@@ -76,12 +82,14 @@ def write_report(
     ranked = genes.read_genes(Path(rankings), datasets)
     learnt = learning.read_curves(curves, datasets) if curves else {}
     sources = config.get("datasets", {})
+    designed = {name: (designs or {}).get(name, Design()) for name in datasets}
     inputs = [
         read_dataset(
             Path(results),
             name,
             models,
             splits,
+            designed[name],
             simulated=words.is_simulated(sources[name]),
             has_new_samples=words.has_new_samples(sources[name]),
         )
@@ -106,7 +114,7 @@ def write_report(
     page = render(
         "report.html",
         title=str(config.get("experiment", {}).get("name", "exprlab")),
-        words=words.in_words(config, datasets, models, splits),
+        words=words.in_words(config, models, splits, designed),
         settings=settings.settings_rows(config, datasets, models),
         config_text=settings.config_text(config),
         datasets=shown,
@@ -118,7 +126,7 @@ def write_report(
         confidence=f"{100 * level:g} %",
         code=tables.code_rows(inputs),
         environment_page=ENVIRONMENT_PAGE,
-        example_run=f"{datasets[0]}/{models[0]}/{splits[0]}",
+        example_run=f"{datasets[0]}/{models[0]}/{next(iter(inputs[0].split_tables))}",
         glossary=glossary([data.classes for data in inputs]),
     )
     with atomic_path(output) as temporary:
@@ -146,14 +154,14 @@ def _data_part(results: Path, data: DatasetInputs) -> dict[str, Any]:
         figures = data_figures.draw_overview(data.overview)
         overview = [
             picture(
-                figures["library_sizes"],
-                f"Box plots of reads per sample by class and batch, data set {data.name}",
-                captions.library_sizes(data.overview),
+                figures["levels"],
+                f"Box plots of the level of samples by class and batch, data set {data.name}",
+                captions.levels(data.overview),
             ),
             picture(
-                figures["zero_fraction"],
-                f"Box plots of the fraction of genes without a read, data set {data.name}",
-                captions.zero_fraction(data.overview),
+                figures["quality"],
+                f"Box plots of the quality of samples by class and batch, data set {data.name}",
+                captions.quality(data.overview),
             ),
         ]
         components = picture(
@@ -189,23 +197,24 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
             picture(
                 comparison_figures.roc_overlay(evaluations),
                 f"ROC curves of {names} on {data.name}",
-                captions.roc(data.runs),
+                captions.roc(data.repeats),
             ),
             picture(
                 comparison_figures.precision_recall_overlay(evaluations),
                 f"Precision-recall curves of {names} on {data.name}",
-                captions.precision_recall(data.runs),
+                captions.precision_recall(data.repeats),
             ),
             picture(
                 comparison_figures.calibration_overlay(evaluations),
                 f"Calibration curves of {names} on {data.name}",
-                captions.calibration(data.runs) + " Strong: the first split; faint: the others.",
+                captions.calibration(data.repeats) + " Strong: the first split; faint: the others.",
             ),
         ]
     return {
-        "training": _by_split(every, "training"),
+        "training": _training_figures(data),
+        "further": max(0, len(data.split_tables) - SHOWN_SPLITS),
         "curves": curves,
-        "confusion": _by_split(every, "confusion"),
+        "confusion": _confusion_figures(data),
     }
 
 
@@ -223,7 +232,9 @@ def _new_cohort_part(data: DatasetInputs) -> dict[str, Any]:
         "new_rows": tables.new_cohort_rows(data),
         "new_heads": [metric_title(metric) for metric in tables.NEW_METRICS],
         "new_metrics": tables.new_metric_rows(data),
-        "new_sentence": sentences.new_cohort_sentence(data.evaluations(), data.new_evaluation),
+        "new_sentence": sentences.new_cohort_sentence(
+            data.evaluations_of_runs(), data.new_evaluation
+        ),
         "new_header": header,
         "new_first": rows,
         "new_example": f"{first.model}, {first.split}",
@@ -250,17 +261,43 @@ def _check_evaluation(run: RunInputs) -> None:
                 raise ValueError(f"curves.{name} has lists of different lengths")
 
 
-def _by_split(runs: Sequence[RunInputs], figure: str) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return a run's figure for each split, models side by side."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for run in runs:
-        content = run.training_png if figure == "training" else run.confusion_png
-        text = captions.training(run) if figure == "training" else captions.confusion(run)
-        alt = f"{figure.capitalize()} figure of {run.model}, {run.split}"
-        groups.setdefault(run.split, []).append(
-            picture(content, alt, f"{run.model}, {run.split}. {text}")
-        )
-    return list(groups.items())
+Group = list[tuple[str, list[dict[str, Any]]]]
+
+
+def _training_figures(data: DatasetInputs) -> Group:
+    """Return the figures of the first trainings, by split, models side by side."""
+    return [
+        (split, [_of_run(runs[split], "training") for runs in data.runs.values()])
+        for split in list(data.split_tables)[:SHOWN_SPLITS]
+    ]
+
+
+def _confusion_figures(data: DatasetInputs) -> Group:
+    """Return the confusion matrices by repeat, models side by side."""
+    first = next(iter(data.repeats.values()))
+    return [
+        (repeat, [_confusion(data, model, repeat) for model in data.repeats])
+        for repeat in list(first)[:SHOWN_SPLITS]
+    ]
+
+
+def _confusion(data: DatasetInputs, model: str, repeat: str) -> dict[str, Any]:
+    if repeat in data.runs[model]:
+        return _of_run(data.runs[model][repeat], "confusion")
+    pooled = data.repeats[model][repeat]
+    return picture(
+        run_figures.confusion_figure(pooled.evaluation),
+        f"Confusion figure of {model}, {repeat}",
+        f"{model}, {repeat}. {captions.confusion(pooled)}",
+    )
+
+
+def _of_run(run: RunInputs, figure: str) -> dict[str, Any]:
+    """Return a figure that the run has left."""
+    content = run.training_png if figure == "training" else run.confusion_png
+    text = captions.training(run) if figure == "training" else captions.confusion(run)
+    alt = f"{figure.capitalize()} figure of {run.model}, {run.split}"
+    return picture(content, alt, f"{run.model}, {run.split}. {text}")
 
 
 def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) -> dict[str, Any]:
@@ -291,6 +328,7 @@ def _comparison_part(data: DatasetInputs, result: dict[str, Any], level: float) 
     return {
         "key": sentences.key_sentence(data.name, result, level),
         "truth": sentences.truth_sentence(data.name, result),
+        "interval": sentences.interval_sentence(data.repeats, data.checks),
         "guard": sentences.guard_sentence(data.guards),
         "truth_heads": tables.truth_heads(),
         "truth_rows": tables.truth_rows(result),

@@ -147,11 +147,12 @@ def _settings(original: Original) -> dict[str, Any]:
         return config
     dataset, model, split = original.run
     named = {"dataset": config["datasets"][dataset], "model": config["models"][model]}
-    seed, size = split_parts(split)
+    seed, fold, size = split_parts(split)
     return {
         **named,
         **{name: config[name] for name in RUN_SECTIONS if name in config},
         "seed": seed,
+        **({} if fold is None else {"fold": fold}),
         **({} if size is None else {"train_size": size}),
     }
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from exprlab.errors import UserError, did_you_mean
 from exprlab.files import read_json
-from exprlab.keys import ENVIRONMENT_FILE, split_name, split_parts
+from exprlab.keys import ENVIRONMENT_FILE, RECORD_FILE, split_parts
 from exprlab.provenance.manifest import MANIFEST_FILE, read_manifest
 from exprlab.tracking.records import MODEL_FOLDER
 
@@ -56,7 +55,7 @@ class Original:
         if self.run is None:
             return config
         dataset, model, split = self.run
-        seed, size = split_parts(split)
+        seed, _, size = split_parts(split)
         chosen = {"datasets": [dataset], "models": [model], "seeds": [seed]}
         chosen["train_sizes"] = [] if size is None else [size]
         return {
@@ -139,7 +138,7 @@ def _run_of_folder(name: str, path: Path) -> Original:
     manifest = read_manifest(results)
     dataset, model, split = path.relative_to(results).parts
     run = (dataset, model, split)
-    runs = _runs(manifest["config"])
+    runs = _runs(manifest)
     if run not in runs:
         known = ", ".join("/".join(each) for each in runs[:SHOWN])
         more = ", ..." if len(runs) > SHOWN else ""
@@ -151,12 +150,10 @@ def _run_of_folder(name: str, path: Path) -> Original:
     return Original(name, manifest, files, results, environment, run)
 
 
-def _runs(config: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return (dataset, model, split) of every run of an experiment."""
-    experiment = config["experiment"]
-    sizes = [None, *experiment["train_sizes"]]
-    splits = [split_name(*parts) for parts in product(experiment["seeds"], sizes)]
-    return list(product(experiment["datasets"], experiment["models"], splits))
+def _runs(manifest: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (dataset, model, split) of every run of an experiment, as in its manifest."""
+    paths = [Path(entry["path"]) for entry in manifest["files"]]
+    return [path.parts[-4:-1] for path in paths if path.name == RECORD_FILE]  # type: ignore[misc]
 
 
 def _entries(manifest: dict[str, Any], run: tuple[str, str, str] | None) -> list[dict[str, Any]]:

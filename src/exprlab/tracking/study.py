@@ -86,7 +86,7 @@ def _spread(members: Sequence[RunRecord]) -> dict[str, float]:
     several = len({member.dataset for member in members}) > 1
     values: dict[str, list[float]] = defaultdict(list)
     for member in members:
-        if split_parts(member.split)[1] is not None:
+        if split_parts(member.split).size is not None:
             continue
         owner = f"{member.dataset}/{member.model}" if several else member.model
         for metric in member.evaluation.get("metrics", {}):
