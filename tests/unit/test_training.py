@@ -23,6 +23,8 @@ from exprlab.training.fit import fit_network
 from exprlab.training.fitted import Fitted
 
 CPU = TrainerConfig(accelerator="cpu")
+SMALL = {"hidden": [8], "max_epochs": 6, "batch_size": 32, "checkpoint_every": 2}
+SMALL |= {"tuning": "validation"}
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +41,7 @@ def world() -> dict[str, np.ndarray]:
 def train(world: dict[str, np.ndarray], folder: Path, **options: Any) -> Fitted:
     threads = options.pop("threads", 1)
     model = MLPConfig(
-        **{
-            "hidden": [8],
-            "max_epochs": 6,
-            "batch_size": 32,
-            "checkpoint_every": 2,
-            "tuning": "validation",
-            **options,
-        }  # fmt: skip
+        **{**SMALL, **options},
     )
     return fit_network(**world, model=model, settings=CPU, seed=5, folder=folder, threads=threads)
 
@@ -249,7 +244,7 @@ def test_impossible_trainer_settings_are_told(world: dict[str, np.ndarray], tmp_
     with pytest.raises(UserError, match="strategy nonsense"):
         fit_network(
             **world,
-            model=MLPConfig(),
+            model=MLPConfig(tuning="validation"),
             settings=TrainerConfig(accelerator="cpu", strategy="nonsense"),
             seed=0,
             folder=tmp_path,

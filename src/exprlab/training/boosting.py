@@ -63,6 +63,10 @@ def fit_boosting(
     # Sums of several threads depend on their number in the last bit.
     with threadpool_limits(1):
         grown = [_grow(features, labels, rest, held, model, seed) for rest, held in cuts]
+        if folds:
+            # Each stopped where its own fold was best; the best number for all needs all to go on.
+            n = max(trees["roots"].shape[1] for trees in grown)
+            grown = [_grow(features, labels, rest, held, model, seed, n) for rest, held in cuts]
         rows = list(_curves(grown, features, labels, cuts))
         losses = [value for _, _, curve, value in rows if curve == VAL_LOSS]
         best, most = int(np.argmin(losses)), len(losses) - 1
@@ -200,33 +204,28 @@ def _curves(
     labels: np.ndarray,
     cuts: list[Fold],
 ) -> Iterator[Row]:
-    """Yield the losses of the model with 0, 1, 2, ... trees, and its AUROC on held-out samples.
-
-    Over all cuts: models that stopped earlier stay as they were.
-    """
-    most = max(trees["roots"].shape[1] for trees in grown)
+    """Yield the losses of 0, 1, 2, ... trees, and their AUROC on held-out samples, of all cuts."""
     train, held = (np.concatenate([cut[i] for cut in cuts]) for i in (0, 1))
     train_logits, held_logits = (
         np.concatenate(
-            [_staged(part, features[cut[i]], most) for part, cut in zip(grown, cuts, strict=True)]
+            [_staged(trees, features[cut[i]]) for trees, cut in zip(grown, cuts, strict=True)]
         )
         for i in (0, 1)
     )
-    for i in range(most + 1):
+    for i in range(held_logits.shape[1]):
         yield i, i, TRAIN_LOSS, _log_loss(labels[train], train_logits[:, i])
         yield i, i, VAL_LOSS, _log_loss(labels[held], held_logits[:, i])
         yield i, i, VAL_AUROC, _auroc(labels[held], held_logits[:, i])
 
 
-def _staged(trees: dict[str, np.ndarray], inputs: np.ndarray, most: int) -> np.ndarray:
-    """Return the logits of the first 0, 1, 2, ... `most` trees (of each class), or of all.
+def _staged(trees: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
+    """Return the logits of the first 0, 1, 2, ... trees (of each class).
 
-    Shape (n_samples, most + 1) for one output, else (n_samples, most + 1, n_outputs).
+    Shape (n_samples, n_trees + 1) for one output, else (n_samples, n_trees + 1, n_outputs).
     """
     steps = np.cumsum(leaf_values(trees, inputs), axis=2).swapaxes(1, 2)
     none = np.zeros((len(inputs), 1, steps.shape[2]))
     logits = trees["baseline"] + np.concatenate([none, steps], axis=1)
-    logits = logits[:, np.minimum(np.arange(most + 1), steps.shape[1])]
     return logits[..., 0] if logits.shape[2] == 1 else logits
 
 
