@@ -19,7 +19,7 @@ from exprlab.data.training_table import TrainingTable
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
 from exprlab.nets.side_by_side import SideBySide
-from exprlab.outputs import activate
+from exprlab.outputs import activate, n_outputs
 from exprlab.training.baselines import fit_logistic
 from exprlab.training.boosting import fit_boosting
 from exprlab.training.callbacks import Curves
@@ -129,7 +129,7 @@ def test_curve_is_the_loss_of_the_held_out_logits(
     others = np.setdiff1d(np.arange(172), pool)
     called = activate(fitted.logits[others])
     called = called > 0.5 if n_classes == 2 else called.argmax(axis=1)
-    assert np.mean(called == data["labels"][others]) > 0.75
+    assert np.mean(called == data["labels"][others]) > 0.65
 
 
 @pytest.mark.parametrize("kind", ["logistic", "boosting", "mlp"])
@@ -185,43 +185,61 @@ def test_members_side_by_side_are_the_networks_by_themselves() -> None:
         assert all(torch.equal(own[k], w) for k, w in member.state_dict().items())
 
 
-def alone(data: dict[str, np.ndarray], rows: np.ndarray, fitted: Fitted, l1: float) -> np.ndarray:
+def alone(data: dict[str, np.ndarray], rows: np.ndarray, width: int, epochs: int) -> np.ndarray:
     """Train a network on some rows of the pool by a bare loop; return its logits of all samples."""
     pool, features, labels = pool_of(data), data["features"], torch.from_numpy(data["labels"])
-    n = fitted.summary["components"]
-    encoder = fit_encoder(features, rows, 5, most(data)).first(n)
+    most = int(0.9 * min(len(rest) for rest, _ in folds_of(data)))
+    encoder = fit_encoder(features, rows, 5, most).first(width)
     inputs = torch.from_numpy(encoder.encode(features))
-    network = random_network(n, fitted.architecture["n_outputs"], MLPConfig(**SETTINGS), 5)
+    network = random_network(width, n_outputs(labels.max() + 1), MLPConfig(**SETTINGS), 5)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=0.01)
-    for epoch in range(fitted.summary["best_epoch"]):
+    for epoch in range(epochs):
         order = stream(5, SHUFFLE, epoch).permutation(pool)
         for batch in np.array_split(order, 4):
             shown = batch[np.isin(batch, rows)]
             loss = cross_entropy(network(inputs[shown]), labels[shown])
             optimizer.zero_grad()
-            (loss + l1 * network.layers[0].weight.abs().sum()).backward()
+            (loss + 0.01 * network.layers[0].weight.abs().sum()).backward()
             optimizer.step()
     return network(inputs).detach().numpy()
 
 
-def most(data: dict[str, np.ndarray]) -> int:
-    return int(0.9 * min(len(rest) for rest, _ in folds_of(data)))
-
-
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_network_is_the_one_that_a_bare_loop_trains_on_all_samples(
-    n_classes: int, tmp_path: Path
-) -> None:
+def test_network_is_the_mean_of_those_that_bare_loops_train(n_classes: int, tmp_path: Path) -> None:
     data = cohort(n_classes)
     fitted = fit("mlp", data, tmp_path, l1=0.01)
-    pool = pool_of(data)
+    pool, folds, epochs = pool_of(data), folds_of(data), fitted.summary["best_epoch"]
+    final, held, likelihood = [], [], []
+    for width in (5, 20, 40, 57):  # no component stands out; 57 is 0.9 of 64 samples
+        final.append(alone(data, pool, width, epochs))
+        held.append(np.full_like(final[-1], np.nan))
+        for rest, rows in folds:
+            held[-1][rows] = alone(data, rest, width, epochs)[rows]
+        loss = log_loss(data["labels"][pool], activate(held[-1][pool]))
+        likelihood.append(np.exp(-len(pool) * loss) ** 0.5)
+    share = np.array(likelihood) / np.sum(likelihood)
+    share[share < 0.05] = 0
+    share /= share.sum()
+    assert np.sum(share > 0) > 1
     others = np.setdiff1d(np.arange(172), pool)
-    logits = alone(data, pool, fitted, 0.01)
-    assert fitted.logits[others] == pytest.approx(logits[others], abs=1e-4)
-    # And each fold's own network, which never met the fold, gives the logits of the fold.
-    for rest, held in folds_of(data)[::4]:
-        logits = alone(data, rest, fitted, 0.01)
-        assert fitted.logits[held] == pytest.approx(logits[held], abs=1e-4)
+    mean = np.tensordot(share, final, 1)
+    assert fitted.logits[others] == pytest.approx(mean[others], abs=1e-3)
+    # Each sample's own logits are of networks that never met it.
+    mean = np.tensordot(share, held, 1)
+    assert fitted.logits[pool] == pytest.approx(mean[pool], abs=1e-3)
+
+
+@pytest.mark.parametrize("hidden", [[], [5], [5, 4]])
+def test_mean_of_members_is_one_network(hidden: list[int]) -> None:
+    torch.manual_seed(0)
+    members = [MLP(n, hidden, "gelu", n_outputs=3) for n in (4, 4, 7, 7, 6, 6)]
+    together, views = SideBySide(members, 2), torch.randn(11, 2, 7)
+    mean = together.mean([1, 3, 5], [0.2, 0.5, 0.3])
+    logits = together(views)[:, [1, 3, 5]]
+    expected = 0.2 * logits[:, 0] + 0.5 * logits[:, 1] + 0.3 * logits[:, 2]
+    assert torch.allclose(mean(views[:, 1]), expected, atol=1e-6)
+    assert mean.architecture["hidden"] == [3 * units for units in hidden]
+    assert together.mean([1], [1.0]).architecture["n_inputs"] == 4
 
 
 @pytest.mark.parametrize("encoder", ["principal_components", "none"])

@@ -111,7 +111,7 @@ def _details(facts: RunFacts) -> list[str]:
             f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and "
             "the bootstrap.",
             f"Calibration: probability = {'sigmoid' if two else 'softmax'}(logit / temperature), "
-            f"temperature {number(found['temperature'])}, fitted on validation samples.",
+            f"temperature {number(found['temperature'])}, fitted on held-out samples.",
             f"Decision threshold: {number(found['threshold'])} of the calibrated probability, "
             f"{escape(phrases.threshold_words(found['settings']['threshold']))}."
             if two

@@ -94,6 +94,7 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
             "kind": fitted.kind,
             "architecture": fitted.architecture,
             "classes": table.classes,
+            "cross_validated": fitted.cross_validated,
         }
         write_json(run / NETWORK_FILE, {**description, **fitted.summary})
         write_logits(run / LOGITS_FILE, table, fitted.logits, fitted.cross_validated)

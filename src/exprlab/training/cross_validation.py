@@ -2,8 +2,9 @@
 
 For each number of principal components there is a network for every fold, which lacks its samples,
 and one that trains on all samples. After each epoch the samples of every fold are judged by the
-network that lacks them. The epoch and the number of components with the best metric over all of
-them are kept: the network that trained on all samples is the model.
+networks that lack them; numbers of components count by how well they did (see `shares`). The best
+epoch is kept, and the model is the mean of the networks that trained on all samples: one network
+again, their hidden units side by side.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ from exprlab.training.tuning import Fold
 TRIED_COMPONENTS = (20, 40)
 # The most, as a share of the samples: the last components are what made one sample differ.
 MOST_PER_SAMPLE = 0.9
+# The power of the likelihood that numbers of components count by. One chose too sharply on colon
+# tumours (AUROC 0.870 for 0.886), none at all blurred what 240 simulated samples tell for sure.
+TEMPER = 0.5
+# Numbers of components that count less than this are left out of the model.
+LEAST_SHARE = 0.05
 # The label that a network is shown of a sample which it must not learn from.
 HIDDEN = -1
 
@@ -128,11 +134,12 @@ class CrossValidation(Classifier):
         super().__init__(network, config, n_outputs)
         self._n_views = n_views
         self._held: list[tuple[torch.Tensor, torch.Tensor]] = []
-        # Which number of components was best after the last epoch; it travels in checkpoints.
-        self.register_buffer("leader", torch.tensor(0))
+        # How much each number of components counted after the last epoch; travels in checkpoints.
+        n_numbers = len(network.seen) // n_views
+        self.register_buffer("shares", torch.full((n_numbers,), 1 / n_numbers))
 
     def training_step(self, batch: Batch, _: int) -> dict[str, torch.Tensor]:
-        """Return the sum of the members' losses, and that of the final network in the lead."""
+        """Return the sum of the members' losses, and the mean one of the final networks."""
         features, labels = batch
         logits = self(features)
         labels = labels.repeat(1, logits.shape[1] // self._n_views)
@@ -140,7 +147,7 @@ class CrossValidation(Classifier):
         each = _cross_entropies(logits, labels.clamp(min=0)) * shown
         losses = each.sum(dim=0) / shown.sum(dim=0).clamp(min=1)
         first = self.network.get_submodule(self.network.first_layer_name)
-        final = losses.view(-1, self._n_views)[self.leader, -1].detach()
+        final = losses.view(-1, self._n_views)[:, -1].detach() @ self.shares
         return {"loss": losses.sum() + self.config.l1 * first.weight.abs().sum(), "fit": final}
 
     def validation_step(self, batch: Batch, _: int) -> None:
@@ -149,29 +156,16 @@ class CrossValidation(Classifier):
         self._held.append((held_out(self(features), labels), labels.max(dim=1).values))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics of the number of components that is best by the one to go by."""
+        """Log the metrics of the mean of what the numbers of components say."""
         logits = torch.cat([logits for logits, _ in self._held])
         labels = torch.cat([labels for _, labels in self._held])
         self._held = []
-        self.leader, loss, auroc = self.judge(logits, labels)
-        self.log(VAL_LOSS, loss)
-        self.log(VAL_AUROC, auroc)
-
-    def judge(
-        self, logits: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the position of the best number of components, its loss and its AUROC.
-
-        `logits` are those that `held_out` gives, `labels` (n_samples,).
-        """
-        found = []
-        for own in logits.unbind(dim=1):
-            self.val_auroc.update(own if own.ndim == 1 else own.softmax(1), labels)
-            found.append(torch.stack([cross_entropy(own, labels), self.val_auroc.compute()]))
-            self.val_auroc.reset()
-        losses, aurocs = torch.stack(found).T
-        best = losses.argmin() if self.config.monitor == VAL_LOSS else aurocs.argmax()
-        return best, losses[best], aurocs[best]
+        self.shares = shares(logits, labels)
+        mean = mean_of(logits, self.shares)
+        self.val_auroc.update(mean if mean.ndim == 1 else mean.softmax(1), labels)
+        self.log(VAL_LOSS, cross_entropy(mean, labels))
+        self.log(VAL_AUROC, self.val_auroc.compute())
+        self.val_auroc.reset()
 
 
 def _cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -202,6 +196,32 @@ def held_out(logits: torch.Tensor, held_labels: torch.Tensor) -> torch.Tensor:
     n, views = held_labels.shape
     view = (held_labels != HIDDEN).int().argmax(dim=1)
     return logits.view(n, -1, views, *logits.shape[2:])[torch.arange(n), :, view]
+
+
+def shares(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return how much each number of components counts, (n_numbers,); the sum is 1.
+
+    As the root of its likelihood on samples that were held out: pseudo-Bayesian model averaging
+    (Geisser and Eddy 1979; Yao et al. 2018), tempered, since the networks of the folds resemble
+    each other and count for less than as many samples. Few samples cannot tell the numbers apart,
+    and the mean over them is then better than the seemingly best; more samples leave one. Shares
+    below `LEAST_SHARE` are left out.
+
+    Parameters
+    ----------
+    logits, labels
+        As from `held_out`, (n_samples, n_numbers[, n_classes]), and (n_samples,).
+    """
+    losses = torch.stack([cross_entropy(own, labels) for own in logits.unbind(dim=1)])
+    found = (-TEMPER * len(labels) * losses).softmax(dim=0)
+    found = found * (found >= LEAST_SHARE)
+    # Losses of a training that diverged are no numbers; the metrics tell, and training stops.
+    return found / found.sum()
+
+
+def mean_of(logits: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the weighted mean over the second dimension."""
+    return torch.tensordot(logits, weights, dims=([1], [0]))
 
 
 @dataclass(frozen=True)
@@ -245,16 +265,18 @@ class CrossValidated:
 
     @torch.inference_mode()
     def finish(self) -> tuple[MLP, Encoder | None, np.ndarray]:
-        """Return the final network, its encoder and the held-out logits of the pool's samples.
+        """Return the model's network, its encoder and the held-out logits of the pool's samples.
 
-        The networks have their best weights. The logits are those of the kept number of
-        components.
+        The networks have their best weights.
         """
         views, network = self.views, self.module.network
-        pool = torch.from_numpy(views.pool)
+        pool, n_views = torch.from_numpy(views.pool), views.features.shape[1]
         held_labels = views.held_labels[pool]
         logits = held_out(network(views.features[pool]), held_labels)
-        best = int(self.module.cpu().judge(logits, held_labels.max(dim=1).values)[0])
-        final = network.member((best + 1) * views.features.shape[1] - 1)
-        encoder = views.encoder.first(views.widths[best]) if views.encoder else None
-        return final, encoder, logits[:, best].numpy()
+        weights = shares(logits, held_labels.max(dim=1).values)
+        kept = weights.nonzero()[:, 0]
+        final = [(int(i) + 1) * n_views - 1 for i in kept]
+        mean = network.mean(final, weights[kept].tolist())
+        n = mean.architecture["n_inputs"]
+        encoder = views.encoder.first(n) if views.encoder else None
+        return mean, encoder, mean_of(logits, weights).numpy()
