@@ -36,8 +36,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
+from exprlab.config.models import LogisticConfig, MLPConfig, TrainerConfig
 from exprlab.config.simulator import SCENARIOS, SimulatorConfig
-from exprlab.config.steps import LogisticConfig, MLPConfig, PreprocessConfig, TrainerConfig
+from exprlab.config.steps import PreprocessConfig
 from exprlab.data.design import class_priors
 from exprlab.data.posterior import given_factors, of_recorded_label
 from exprlab.data.simulate import (

@@ -96,7 +96,7 @@ def _compare(n_genes: int, epochs: int, threads: int, pairs: int) -> dict[str, l
     """Return the mean epoch of each fit, ours and bare, and the parts of ours."""
     import numpy as np
 
-    from exprlab.config.steps import MLPConfig
+    from exprlab.config.models import MLPConfig
 
     rng = np.random.default_rng(0)
     features = rng.standard_normal((3700, n_genes), dtype=np.float32)
@@ -119,7 +119,7 @@ def _compare(n_genes: int, epochs: int, threads: int, pairs: int) -> dict[str, l
 
 
 def _ours(data: tuple, model: Any, threads: int, folder: Path) -> float:
-    from exprlab.config.steps import TrainerConfig
+    from exprlab.config.models import TrainerConfig
     from exprlab.training.fit import fit_network
 
     settings = TrainerConfig(accelerator="cpu")

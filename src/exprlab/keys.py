@@ -14,6 +14,8 @@ BATCH = "batch"
 PATIENT = "patient"
 SPLIT = "split"
 LOGIT = "logit"
+# Whether a logit is of a model that did not see the sample.
+HELD_OUT = "held_out"
 PROBABILITY = "probability"
 CALIBRATED = "calibrated_probability"
 PREDICTION = "prediction"

@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from exprlab.config.steps import BoostingConfig, LogisticConfig
+from exprlab.config.models import BoostingConfig, LogisticConfig
 from exprlab.data.streams import TREES, state
 from exprlab.files import read_arrays, write_arrays
 from exprlab.nets.trees import BLOCK, leaf_values, tree_logits
@@ -38,7 +38,13 @@ def world() -> dict[str, np.ndarray]:
 
 
 def fit(world: dict[str, np.ndarray], folder: Path, seed: int = 5, **options: Any) -> Fitted:
-    settings = {"n_genes": 60, "n_components": 4, "max_trees": 150, "gene_fraction": 0.3}
+    settings = {
+        "n_genes": 60,
+        "n_components": 4,
+        "max_trees": 150,
+        "gene_fraction": 0.3,
+        "tuning": "validation",
+    }
     return fit_boosting(**world, model=BoostingConfig(**{**settings, **options}), seed=seed,
                         folder=folder)  # fmt: skip
 
@@ -123,7 +129,9 @@ def test_same_bits_with_more_threads_and_others_with_another_seed(
 
 def test_finds_what_a_linear_model_cannot(world: dict[str, np.ndarray], tmp_path: Path) -> None:
     test = np.setdiff1d(np.arange(1100), np.r_[world["train"], world["val"]])
-    linear = fit_logistic(**world, model=LogisticConfig(), folder=tmp_path / "linear")
+    linear = fit_logistic(
+        **world, model=LogisticConfig(tuning="validation"), folder=tmp_path / "linear"
+    )
     trees = fit(world, tmp_path / "trees")
     scores = [roc_auc_score(world["labels"][test], m.logits[test]) for m in (linear, trees)]
     assert scores[0] < 0.6

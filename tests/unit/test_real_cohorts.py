@@ -15,7 +15,8 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from exprlab.cohort.canonical import check_counts
 from exprlab.cohort.checks import Needs
 from exprlab.cohort.problems import Problems
-from exprlab.config.steps import LogisticConfig, PreprocessConfig, SplitConfig
+from exprlab.config.models import LogisticConfig
+from exprlab.config.steps import PreprocessConfig, SplitConfig
 from exprlab.data.formats import open_counts, write_counts
 from exprlab.data.split import split_samples
 from exprlab.keys import TEST, TRAIN, VAL

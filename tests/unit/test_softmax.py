@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from exprlab.config.steps import LogisticConfig, MLPConfig, TrainerConfig
+from exprlab.config.models import LogisticConfig, MLPConfig, TrainerConfig
 from exprlab.data.tables import read_logits, write_logits
 from exprlab.data.training_table import TrainingTable
 from exprlab.keys import class_order, told_apart
@@ -102,7 +102,12 @@ def test_network_learns_four_classes(
     world: dict[str, np.ndarray], encoder: str, tmp_path: Path
 ) -> None:
     model = MLPConfig(
-        encoder=encoder, hidden=[16], max_epochs=30, batch_size=32, learning_rate=0.01
+        encoder=encoder,
+        hidden=[16],
+        max_epochs=30,
+        batch_size=32,
+        learning_rate=0.01,
+        tuning="validation",
     )
     settings = TrainerConfig(accelerator="cpu")
     fitted = fit_network(**world, model=model, settings=settings, seed=5, folder=tmp_path)
@@ -126,7 +131,9 @@ def test_logistic_of_four_classes_equals_scikit_learn(
     # More features than samples, so that the fit runs in the span of the samples.
     rows = world["train"][:30]
     few = {**world, "train": rows}
-    fitted = fit_logistic(**few, model=LogisticConfig(strengths=[0.05]), folder=tmp_path)
+    fitted = fit_logistic(
+        **few, model=LogisticConfig(strengths=[0.05], tuning="validation"), folder=tmp_path
+    )
     direct = LogisticRegression(C=0.05, tol=1e-8, max_iter=5000)
     direct.fit(world["features"][rows], world["labels"][rows])
     assert activate(fitted.logits) == pytest.approx(
@@ -145,7 +152,7 @@ def test_other_numbers_of_the_classes_permute_the_outputs(
     world: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     order = np.array([2, 0, 3, 1])  # class k is now called order[k]
-    model = LogisticConfig(strengths=[0.05])
+    model = LogisticConfig(strengths=[0.05], tuning="validation")
     one = fit_logistic(**world, model=model, folder=tmp_path / "one")
     renamed = {**world, "labels": order[world["labels"]]}
     other = fit_logistic(**renamed, model=model, folder=tmp_path / "other")

@@ -12,7 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from exprlab.config.steps import LogisticConfig, MLPConfig, TrainerConfig
+from exprlab.config.models import LogisticConfig, MLPConfig, TrainerConfig
 from exprlab.data.streams import DROPOUT, SHUFFLE, WEIGHTS, state, stream
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
@@ -23,6 +23,8 @@ from exprlab.training.fit import fit_network
 from exprlab.training.fitted import Fitted
 
 CPU = TrainerConfig(accelerator="cpu")
+SMALL = {"hidden": [8], "max_epochs": 6, "batch_size": 32, "checkpoint_every": 2}
+SMALL |= {"tuning": "validation"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def world() -> dict[str, np.ndarray]:
 def train(world: dict[str, np.ndarray], folder: Path, **options: Any) -> Fitted:
     threads = options.pop("threads", 1)
     model = MLPConfig(
-        **{"hidden": [8], "max_epochs": 6, "batch_size": 32, "checkpoint_every": 2, **options}
+        **{**SMALL, **options},
     )
     return fit_network(**world, model=model, settings=CPU, seed=5, folder=folder, threads=threads)
 
@@ -98,7 +100,7 @@ def test_same_bits_again_and_with_more_threads(
     assert same(first, train(world, tmp_path / "c", dropout=0.5, batch_norm=True, threads=2))
     other = fit_network(
         **world,
-        model=MLPConfig(hidden=[8], max_epochs=6),
+        model=MLPConfig(hidden=[8], max_epochs=6, tuning="validation"),
         settings=CPU,
         seed=6,
         folder=tmp_path / "d",
@@ -162,7 +164,7 @@ def test_every_precision_ends_in_a_float32_model(
     fitted, exact = (
         fit_network(
             **world,
-            model=MLPConfig(hidden=[8], max_epochs=4, dropout=0.0),
+            model=MLPConfig(hidden=[8], max_epochs=4, tuning="validation"),
             settings=TrainerConfig(accelerator="cpu", precision=name),
             seed=5,
             folder=tmp_path / name,
@@ -242,7 +244,7 @@ def test_impossible_trainer_settings_are_told(world: dict[str, np.ndarray], tmp_
     with pytest.raises(UserError, match="strategy nonsense"):
         fit_network(
             **world,
-            model=MLPConfig(),
+            model=MLPConfig(tuning="validation"),
             settings=TrainerConfig(accelerator="cpu", strategy="nonsense"),
             seed=0,
             folder=tmp_path,
@@ -276,7 +278,12 @@ def test_logistic_equals_scikit_learn_on_all_features(tmp_path: Path) -> None:
     train_rows, val = np.arange(60), np.arange(60, 90)
     strengths = [1e-3, 1e-2, 1.0]
     fitted = fit_logistic(
-        features, labels, train_rows, val, LogisticConfig(strengths=strengths), tmp_path
+        features,
+        labels,
+        train_rows,
+        val,
+        LogisticConfig(strengths=strengths, tuning="validation"),
+        tmp_path,
     )
     direct = {
         c: LogisticRegression(C=c, max_iter=5000, tol=1e-8).fit(features[:60], labels[:60])
@@ -292,7 +299,9 @@ def test_logistic_equals_scikit_learn_on_all_features(tmp_path: Path) -> None:
 def test_logistic_with_more_samples_than_features(
     world: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    fitted = fit_logistic(**world, model=LogisticConfig(strengths=[0.1]), folder=tmp_path)
+    fitted = fit_logistic(
+        **world, model=LogisticConfig(strengths=[0.1], tuning="validation"), folder=tmp_path
+    )
     rows = world["train"]
     direct = LogisticRegression(C=0.1, tol=1e-8).fit(world["features"][rows], world["labels"][rows])
     assert fitted.weights["weight"] == pytest.approx(direct.coef_[0], abs=1e-4)

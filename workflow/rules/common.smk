@@ -9,7 +9,7 @@ try:
     from exprlab.config.designs import designs_to_json
     from exprlab.config.experiment import parse_config, picked, tracking_uri
     from exprlab.config.files import files_in, float32_bytes
-    from exprlab.config.steps import NETWORK_KINDS
+    from exprlab.config.models import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
     from exprlab.keys import ORACLE, SIDE_FILES, SPLIT_PATTERN, WHOLE_SPLIT_PATTERN

@@ -40,7 +40,8 @@ def splits(experiment: Experiment) -> list[str]:
             )
     return [
         *answers,
-        "The validation samples serve early stopping or the choice of the regularisation, "
+        "The validation samples serve early stopping or the choice of the regularisation (where "
+        "they are few, folds of training and validation samples do, and the model trains on both), "
         "calibration and the decision threshold.",
         "Sequencing depth, zeros and principal components are plotted for the whole cohort by "
         f"class and batch ({code('results/report/report.html')}), not for each part.",

@@ -110,7 +110,7 @@ def _details(facts: RunFacts) -> list[str]:
             f"{ended}.",
             f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and "
             "the bootstrap.",
-            f"Calibration: {phrases.calibration_words(found, two)}, fitted on validation samples.",
+            f"Calibration: {phrases.calibration_words(found, two)}, fitted on held-out samples.",
             f"Decision threshold: {number(found['threshold'])} of the calibrated probability, "
             f"{escape(phrases.threshold_words(found['settings']['threshold']))}."
             if two

@@ -39,11 +39,11 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
     if settings["kind"] == "logistic":
         return [
             f"L2 penalty, the best of {count(len(settings['strengths']), 'strength')} by the loss "
-            "on validation samples"
+            "on samples that were held out"
         ]
     if settings["kind"] == "boosting":
         return [
-            "early stopping: as many trees are kept as have the smallest loss on validation "
+            "early stopping: as many trees are kept as have the smallest loss on held-out "
             f"samples, and no more grow after {count(settings['patience'], 'tree')} without a "
             "smaller one",
             f"each tree moves the logits by {settings['learning_rate']:g} of the best step, with "
@@ -54,7 +54,7 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
     if settings["kind"] != "mlp":
         return []
     found = [
-        f"early stopping: the epoch with the best {settings['monitor']} on validation samples is "
+        f"early stopping: the epoch with the best {settings['monitor']} on samples held out is "
         f"kept, and training ends after {count(settings['patience'], 'epoch')} without a better one"
     ]
     for key, words in (("dropout", "of the hidden units"), ("input_dropout", "of the genes")):
@@ -120,7 +120,7 @@ def threshold_words(rule: str) -> str:
     """Return how the decision threshold of two classes is chosen."""
     if rule == "half":
         return "fixed beforehand"
-    return f"{THRESHOLD_RULES.get(rule, f'the one by rule {rule}')} on validation samples"
+    return f"{THRESHOLD_RULES.get(rule, f'the one by rule {rule}')} on held-out samples"
 
 
 def is_wide(entry: Mapping[str, Any]) -> bool:

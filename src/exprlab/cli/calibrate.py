@@ -1,4 +1,4 @@
-"""exprlab calibrate: calibrate a trained model on validation samples and pack it for use."""
+"""exprlab calibrate: calibrate a trained model on held-out samples and pack it for use."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.config.experiment import load_settings
     from exprlab.config.steps import EvaluationConfig
     from exprlab.data.formats import open_counts
-    from exprlab.data.tables import read_all_logits
+    from exprlab.data.tables import read_all_logits, read_held_out
     from exprlab.evaluation.calibration import choose_threshold, fit_calibration
     from exprlab.evaluation.conformal import fit_sets
     from exprlab.files import read_arrays, read_json
     from exprlab.inference.model import save_model
     from exprlab.inference.pack import find_domain, pack_model
-    from exprlab.keys import LOGIT, LOGITS_FILE, NETWORK_FILE, SPLIT, VAL, WEIGHTS_FILE
+    from exprlab.keys import LOGIT, LOGITS_FILE, NETWORK_FILE, SPLIT, WEIGHTS_FILE
     from exprlab.outputs import calibrate, gathered
     from exprlab.preprocess.preprocessor import Preprocessor
 
     settings = load_settings(EvaluationConfig, args.params)
     samples = read_all_logits(args.run / LOGITS_FILE)
-    val = samples[samples[SPLIT] == VAL]
-    logit, label = gathered(LOGIT, val), val.label.to_numpy()
+    held = read_held_out(args.run / LOGITS_FILE)
+    logit, label = gathered(LOGIT, held), held.label.to_numpy()
     calibration, words = fit_calibration(logit, label, settings.calibration)
     probability = calibrate(logit, calibration)
     threshold = choose_threshold(label, probability, settings.threshold)

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on where a killed training was, and write the run's files."""
-    from exprlab.config.steps import MLPConfig, TrainerConfig
+    from exprlab.config.models import MLPConfig, TrainerConfig
 
     with training_run(args) as job:
         from exprlab.training.fit import fit_network

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fit and write the run's files."""
-    from exprlab.config.steps import BoostingConfig, LogisticConfig
+    from exprlab.config.models import BoostingConfig, LogisticConfig
 
     with training_run(args) as job:
         where = {"folder": job.folder, "name": job.name}
@@ -27,4 +27,4 @@ def run(args: argparse.Namespace) -> None:
             from exprlab.training.baselines import fit_logistic
 
             model = job.settings("model", LogisticConfig)
-            job.fitted = fit_logistic(**job.data, model=model, **where)
+            job.fitted = fit_logistic(**job.data, model=model, seed=args.seed, **where)

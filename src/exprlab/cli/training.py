@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class TrainingJob:
     """A training under way; the subcommand sets `fitted`.
 
-    `data` holds features, labels, train and val as the fitting functions take them.
+    `data` holds features, labels, patients, train and val as the fitting functions take them.
     """
 
     name: str
@@ -94,9 +94,10 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
             "kind": fitted.kind,
             "architecture": fitted.architecture,
             "classes": table.classes,
+            "cross_validated": fitted.cross_validated,
         }
         write_json(run / NETWORK_FILE, {**description, **fitted.summary})
-        write_logits(run / LOGITS_FILE, table, fitted.logits)
+        write_logits(run / LOGITS_FILE, table, fitted.logits, fitted.cross_validated)
         current.end("FINISHED", **fitted.hardware)
         for name in (
             PARAMS_FILE, RECORD_FILE, METRICS_FILE, TIMING_FILE, ENVIRONMENT_FILE, DIFF_FILE,
@@ -134,7 +135,7 @@ def _parse(text: str) -> dict[str, Any]:
 def _data(args: argparse.Namespace, table: TrainingTable) -> dict[str, Any]:
     features = _features(args.features, len(table))
     rows = {"train": table.rows(TRAIN), "val": table.rows(VAL)}
-    return {"features": features, "labels": table.labels, **rows}
+    return {"features": features, "labels": table.labels, "patients": table.patients, **rows}
 
 
 def _features(path: Path, n_samples: int) -> Any:

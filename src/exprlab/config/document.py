@@ -11,21 +11,18 @@ import yaml
 
 from exprlab.config.experiment import Config
 from exprlab.config.files import Columns, FilesDataset
+from exprlab.config.models import BoostingConfig, LogisticConfig, MLPConfig, TrainerConfig
 from exprlab.config.section import Section
 from exprlab.config.simulator import SCENARIOS, Scenario, SimulatorConfig
 from exprlab.config.steps import (
     AttributionConfig,
-    BoostingConfig,
     EvaluationConfig,
     ExperimentConfig,
     GuardConfig,
-    LogisticConfig,
-    MLPConfig,
     PreprocessConfig,
     SimulatedDataset,
     SplitConfig,
     TrackingConfig,
-    TrainerConfig,
 )
 
 SCHEMA = Path("workflow/schemas/config.schema.yaml")

@@ -13,19 +13,18 @@ from pydantic import Discriminator, Tag, ValidationError, model_validator
 
 from exprlab.config.explain import explain
 from exprlab.config.files import FilesDataset
+from exprlab.config.models import ModelConfig, TrainerConfig
 from exprlab.config.section import Section, setting
 from exprlab.config.steps import (
     AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
     GuardConfig,
-    ModelConfig,
     Name,
     PreprocessConfig,
     SimulatedDataset,
     SplitConfig,
     TrackingConfig,
-    TrainerConfig,
 )
 from exprlab.errors import UserError, did_you_mean
 from exprlab.keys import COUNTS, ORACLE

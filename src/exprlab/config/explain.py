@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from exprlab.config import steps
+from exprlab.config import models, steps
 from exprlab.config.files import SOURCES, Columns
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.errors import did_you_mean
 
 # By these pydantic marks a place although they are no keys of the config.
-_TAGS = frozenset({*steps.MODEL_KINDS, *SOURCES, "[key]"})
+_TAGS = frozenset({*models.MODEL_KINDS, *SOURCES, "[key]"})
 
 
 def explain(error: ValidationError) -> list[str]:
@@ -41,7 +41,7 @@ def _explain(error: Mapping[str, Any], title: str) -> list[str]:
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context.get("tag")
         what = f"found {tag!r}" if tag else "this key is required"
-        key, known = ("source", SOURCES) if keys[0] == "datasets" else ("kind", steps.MODEL_KINDS)
+        key, known = ("source", SOURCES) if keys[0] == "datasets" else ("kind", models.MODEL_KINDS)
         return [f"{where}.{key}: {what}; allowed: {', '.join(known)}{did_you_mean(tag, known)}"]
     if kind == "value_error":
         return [at + line for line in str(context["error"]).split("\n")]
@@ -68,14 +68,15 @@ def _allowed_keys(title: str, location: tuple[int | str, ...]) -> list[str]:
     if title in own and location:
         return list(Columns.model_fields)
     if title != "Config":
-        return list((own.get(title) or getattr(steps, title)).model_fields)
+        room = models if hasattr(models, title) else steps
+        return list((own.get(title) or getattr(room, title)).model_fields)
     if not location:
         return list(Config.model_fields)
     if location[0] == "datasets":
         inner = {"simulator": SimulatorConfig, "columns": Columns}
         model = inner.get(str(location[-1]), SOURCES[str(location[2])])
     elif location[0] == "models":
-        model = steps.MODEL_KINDS[str(location[2])]
+        model = models.MODEL_KINDS[str(location[2])]
     else:
         model = Config.model_fields[str(location[0])].annotation
     return list(model.model_fields)

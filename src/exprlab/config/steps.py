@@ -91,7 +91,8 @@ class SplitConfig(Section):
     val_fraction: float = setting(
         0.15,
         "fraction for validation (early stopping, calibration, threshold): of all samples in a "
-        "holdout, else of those that are not tested; a published split may have its own",
+        "holdout, else of those that are not tested; a published split may have its own; "
+        "where they are few, models cross-validate (see tuning)",
         gt=0,
         lt=1,
     )
@@ -178,109 +179,6 @@ class PreprocessConfig(Section):
             if getattr(self, name) != PreprocessConfig.model_fields[name].default
             and not set(used_by) & set(kinds)
         ]
-
-
-class MLPConfig(Section):
-    """A multilayer perceptron trained with PyTorch Lightning."""
-
-    kind: Literal["mlp"] = setting("mlp", "multilayer perceptron")
-    encoder: Literal["principal_components", "none"] = setting(
-        "principal_components",
-        "what the network learns from: the principal components of the training samples that "
-        "stand out from noise, or the genes themselves (none)",
-    )
-    hidden: list[Annotated[int, Field(ge=1)]] = setting(
-        lambda: [64],
-        "units of each hidden layer, first to last; [] is one perceptron",
-        "units",
-    )
-    activation: Literal["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu"] = setting(
-        "relu", "activation function of the hidden layers"
-    )
-    batch_norm: bool = setting(False, "normalise each hidden layer over the batch")
-    input_dropout: float = setting(
-        0.0, "fraction of inputs hidden at random in each training step", ge=0, lt=1
-    )
-    dropout: float = setting(
-        0.0, "fraction of hidden units left out at random in each training step", ge=0, lt=1
-    )
-    optimizer: Literal["adamw", "sgd"] = setting("adamw", "how weights follow the gradient")
-    learning_rate: float = setting(1e-3, "step size of gradient descent", gt=0)
-    momentum: float = setting(0.9, "momentum of sgd; adamw does not use it", ge=0, lt=1)
-    weight_decay: float = setting(0.01, "pull of the weights towards zero", ge=0)
-    l1: float = setting(
-        0.002,
-        "pull of each weight of the first layer towards exactly zero, which drops inputs that do "
-        "not help; added to the loss as l1 times the sum of their absolute values",
-        ge=0,
-    )
-    schedule: Literal["constant", "cosine"] = setting(
-        "constant", "how the step size changes over the epochs"
-    )
-    max_epochs: int = setting(300, "most passes over the training samples", "epochs", ge=1)
-    batch_size: int = setting(64, "samples of one gradient step", "samples", ge=1)
-    monitor: Literal["val/loss", "val/auroc"] = setting(
-        "val/loss", "validation metric that picks the best epoch and stops training"
-    )
-    patience: int = setting(
-        40, "stop after this many epochs without a better validation metric", "epochs", ge=1
-    )
-    checkpoint_every: int = setting(
-        50, "epochs between the checkpoints from which a killed training resumes", "epochs", ge=1
-    )
-
-
-class LogisticConfig(Section):
-    """L2-regularised logistic regression; the strength is chosen on the validation samples."""
-
-    kind: Literal["logistic"] = setting("logistic", "logistic regression, the linear baseline")
-    strengths: list[Annotated[float, Field(gt=0)]] = setting(
-        lambda: [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1],
-        "inverse regularisation strengths (scikit-learn's C) to choose from",
-        min_length=1,
-    )
-    max_iterations: int = setting(1000, "most iterations of the solver", ge=1)
-
-
-class BoostingConfig(Section):
-    """Gradient-boosted decision trees; their number is chosen on the validation samples."""
-
-    kind: Literal["boosting"] = setting("boosting", "boosted decision trees, the tree baseline")
-    n_genes: int = setting(
-        2000, "genes that the trees may ask for: those that vary most with others", "genes", ge=1
-    )
-    n_components: int = setting(
-        50, "principal components of the training samples that tell which genes these are", ge=1
-    )
-    learning_rate: float = setting(0.1, "how far each tree moves the logits", gt=0, le=1)
-    max_trees: int = setting(500, "most trees; of more than two classes, of each", "trees", ge=1)
-    leaves: int = setting(8, "most leaves of a tree", "leaves", ge=2)
-    min_leaf_samples: int = setting(20, "fewest training samples of a leaf", "samples", ge=1)
-    gene_fraction: float = setting(
-        0.1, "fraction of the genes, drawn at random, that each branching chooses from", gt=0, le=1
-    )
-    patience: int = setting(
-        30, "stop after this many trees without a smaller loss on validation", "trees", ge=1
-    )
-
-
-MODEL_KINDS = {"mlp": MLPConfig, "logistic": LogisticConfig, "boosting": BoostingConfig}
-# The kinds that Lightning trains, on an accelerator if there is one.
-NETWORK_KINDS = frozenset({"mlp"})
-ModelConfig = Annotated[MLPConfig | LogisticConfig | BoostingConfig, Field(discriminator="kind")]
-
-
-class TrainerConfig(Section):
-    """Where and how Lightning trains; passed to its Trainer as they are."""
-
-    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = setting(
-        "auto", "device: auto takes a GPU where there is one"
-    )
-    devices: int = setting(1, "devices of one training", ge=1)
-    strategy: str = setting("auto", "Lightning's strategy, e.g. auto or ddp", min_length=1)
-    precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true"] = (
-        setting("32-true", "number format of training")
-    )
 
 
 class EvaluationConfig(Section):

@@ -32,6 +32,7 @@ TREES = 27  # ()
 FOLDS = 40  # (): which fold tests a patient
 VALIDATION = 41  # (fold,): which patients validate where others are tested
 SUBSAMPLE = 30  # (): which training samples a smaller training part has
+TUNING = 45  # (): which fold of a cross-validated training holds out a patient
 
 
 def stream(seed: int, tag: int, *key: int) -> Generator:

@@ -14,6 +14,7 @@ from exprlab.files import atomic_path
 from exprlab.keys import (
     CALIBRATED,
     CLASSES,
+    HELD_OUT,
     LABEL,
     LOGIT,
     ORACLE_RECORDED,
@@ -23,6 +24,8 @@ from exprlab.keys import (
     PROBABILITY,
     SAMPLE_ID,
     SPLIT,
+    TRAIN,
+    VAL,
 )
 from exprlab.outputs import (
     Calibration,
@@ -44,10 +47,17 @@ CERTAIN = 1e-9
 ROW_GROUP = 10_000
 
 
-def write_logits(path: Path, table: TrainingTable, logits: np.ndarray) -> None:
-    """Write the logits of all samples."""
+def write_logits(
+    path: Path, table: TrainingTable, logits: np.ndarray, cross_validated: bool = False
+) -> None:
+    """Write the logits of all samples, and which are of models that did not see the sample.
+
+    After cross-validation all of them are, else those of samples that did not train.
+    """
+    frame = _logit_table(table, logits.astype(np.float64))
+    frame[HELD_OUT] = cross_validated | (table.split != TRAIN)
     with atomic_path(path) as temporary:
-        _logit_table(table, logits.astype(np.float64)).to_parquet(temporary, index=False)
+        frame.to_parquet(temporary, index=False)
 
 
 def read_posterior(path: Path) -> pd.DataFrame:
@@ -77,7 +87,18 @@ def _logit_table(table: TrainingTable, logits: np.ndarray) -> pd.DataFrame:
 def read_logits(path: Path, split: str) -> pd.DataFrame:
     """Read the logits of one split: sample_id, label (from 0 on), logit or a logit per class."""
     frame = read_all_logits(path)
-    return frame[frame[SPLIT] == split].drop(columns=SPLIT).reset_index(drop=True)
+    return frame[frame[SPLIT] == split].drop(columns=[SPLIT, HELD_OUT]).reset_index(drop=True)
+
+
+def read_held_out(path: Path) -> pd.DataFrame:
+    """Read the logits that calibration, threshold and prediction sets are fitted to.
+
+    Those of validation samples and, after cross-validation, of training samples too: each of a
+    model that did not see the sample. Columns as of `read_logits`.
+    """
+    frame = read_all_logits(path)
+    fitting = frame[frame[SPLIT].isin((TRAIN, VAL)) & frame[HELD_OUT]]
+    return fitting.drop(columns=[SPLIT, HELD_OUT]).reset_index(drop=True)
 
 
 def read_all_logits(path: Path) -> pd.DataFrame:

@@ -9,17 +9,16 @@ from typing import Any
 import yaml
 
 from exprlab.config.files import SOURCES, Columns
+from exprlab.config.models import MODEL_KINDS, TrainerConfig
 from exprlab.config.section import Section
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.config.steps import (
-    MODEL_KINDS,
     AttributionConfig,
     EvaluationConfig,
     ExperimentConfig,
     GuardConfig,
     PreprocessConfig,
     SplitConfig,
-    TrainerConfig,
 )
 
 Config = Mapping[str, Any]

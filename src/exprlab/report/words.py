@@ -69,7 +69,10 @@ def in_words(
 def design_words(design: Design, split: Config) -> str:
     """Return how samples are divided in each repeat, given the config's section `split`."""
     val = f"{100 * split.get('val_fraction', 0):g} %"
-    use = "for validation (early stopping, calibration, decision threshold)"
+    use = (
+        "for validation (early stopping, calibration, decision threshold; where they are few, "
+        "these are done in folds of them and the training samples, and the model trains on both)"
+    )
     if design.name == K_FOLD:
         return (
             f"in each repeat the samples were dealt anew into {design.folds} folds, and each fold "
@@ -116,8 +119,8 @@ def model_words(values: Config) -> str:
     if values.get("kind") == "logistic":
         return (
             "logistic regression, the linear baseline; its regularisation is one of "
-            f"{count(len(values.get('strengths', [])), 'strength')}, chosen on the validation "
-            "samples"
+            f"{count(len(values.get('strengths', [])), 'strength')}, chosen on samples that "
+            "were held out"
         )
     if values.get("kind") == "boosting":
         return (
@@ -125,7 +128,7 @@ def model_words(values: Config) -> str:
             f"{count(values.get('max_trees', 0), 'tree')} with up to {values.get('leaves')} "
             "leaves each, on the "
             f"{count(values.get('n_genes', 0), 'gene')} that vary most with others; their number "
-            "is chosen on the validation samples"
+            "is chosen on samples that were held out"
         )
     if values.get("kind") == "mlp":
         return (

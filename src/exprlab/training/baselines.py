@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,34 @@ from scipy.linalg import eigh
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from exprlab.config.steps import LogisticConfig
+from exprlab.config.models import LogisticConfig
 from exprlab.keys import VAL_AUROC, VAL_LOSS
 from exprlab.training.curves import CurveWriter
 from exprlab.training.fitted import Fitted, cpu_facts
+from exprlab.training.tuning import tuned_on, tuning_folds
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Samples to fit to, in coordinates of their span, and others to judge the fit by.
+
+    `to_weights` leads from coefficients on coordinates to coefficients on features.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    other_scores: np.ndarray
+    to_weights: Callable[[np.ndarray], np.ndarray]
+
+    @classmethod
+    def of(
+        cls, features: np.ndarray, labels: np.ndarray, rows: np.ndarray, others: np.ndarray
+    ) -> _Part:
+        return cls(labels[rows], *_coordinates(features[rows], features[others]))
+
+    def fit(self, strength: float, max_iterations: int) -> LogisticRegression:
+        fit = LogisticRegression(C=strength, max_iter=max_iterations, tol=1e-5)
+        return fit.fit(self.scores, self.labels)
 
 
 def fit_logistic(
@@ -25,8 +50,10 @@ def fit_logistic(
     model: LogisticConfig,
     folder: Path,
     name: str = "logistic",
+    patients: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Fitted:
-    """Fit logistic regression; the regularisation strength is chosen on the validation samples.
+    """Fit logistic regression; its strength has the smallest loss on samples that were held out.
 
     With fewer samples than features the optimum lies in the span of the training samples (the
     representer theorem), so the fit runs on their coordinates in an orthonormal basis of that
@@ -35,51 +62,74 @@ def fit_logistic(
 
     Parameters
     ----------
-    features, labels, train, val
+    features, labels, train, val, patients
         As for `exprlab.training.fit.fit_network`.
     model
-        The strengths to choose from.
+        The strengths to choose from, and on which samples.
     folder
-        Where the validation path is written as curves: step i is the i-th strength.
+        Where the path over the strengths is written as curves: step i is the i-th strength.
     name
         Stands before each line of progress.
+    seed
+        Of the folds, where few validation samples ask for them.
     """
-    scores, val_scores, to_weights = _coordinates(features[train], features[val])
-    writer = CurveWriter(folder)
+    folds = tuning_folds(labels, train, val, patients, model.tuning, seed)
+    cuts = folds or [(train, val)]
+    held = np.concatenate([others for _, others in cuts])
+    parts = [_Part.of(features, labels, *cut) for cut in cuts]
+    step, held_logits = _best_strength(parts, labels[held], model, CurveWriter(folder), name)
+    strength = sorted(model.strengths)[step]
+    whole = _Part.of(features, labels, np.sort(held), held[:0]) if folds else parts[0]
+    fit = whole.fit(strength, model.max_iterations)
+    # A column for each class; two classes share one, kept as a vector.
+    coefficients = fit.coef_[0] if len(fit.coef_) == 1 else fit.coef_.T
+    weight = whole.to_weights(coefficients).astype(np.float32)
+    bias = np.array(fit.intercept_, dtype=np.float32)
+    logits = features @ weight + bias
+    if folds:
+        logits[held] = held_logits
+    return Fitted(
+        kind=model.kind,
+        architecture={"n_inputs": features.shape[1]},
+        weights={"weight": weight, "bias": bias},
+        logits=logits,
+        summary={
+            "n_parameters": weight.size + bias.size,
+            "best_epoch": step,
+            "strength": strength,
+            "stopped": f"the best of {len(model.strengths)} strengths {tuned_on(folds)}",
+        },
+        hardware=cpu_facts(threads=int(os.environ.get("OMP_NUM_THREADS", "1"))),
+        cross_validated=bool(folds),
+    )
+
+
+def _best_strength(
+    parts: list[_Part],
+    held_labels: np.ndarray,
+    model: LogisticConfig,
+    writer: CurveWriter,
+    name: str,
+) -> tuple[int, np.ndarray]:
+    """Return the position of the best strength and its logits of the samples held out."""
     best_loss, best = np.inf, None
     for step, strength in enumerate(sorted(model.strengths)):
-        fit = LogisticRegression(C=strength, max_iter=model.max_iterations, tol=1e-5)
-        fit.fit(scores, labels[train])
-        probability = fit.predict_proba(val_scores)
+        fits = [part.fit(strength, model.max_iterations) for part in parts]
+        others = [(fit, part.other_scores) for fit, part in zip(fits, parts, strict=True)]
+        probability = np.concatenate([fit.predict_proba(scores) for fit, scores in others])
         probability = probability[:, 1] if probability.shape[1] == 2 else probability
-        loss = float(log_loss(labels[val], probability))
-        auroc = float(roc_auc_score(labels[val], probability, multi_class="ovr"))
+        loss = float(log_loss(held_labels, probability))
+        auroc = float(roc_auc_score(held_labels, probability, multi_class="ovr"))
         writer.add([(step, 0, VAL_LOSS, loss), (step, 0, VAL_AUROC, auroc)])
         print(
             f"[{name}] strength C = {strength:g}  val loss {loss:.4f}  val auroc {auroc:.4f}",
             flush=True,
         )
         if loss < best_loss:
-            best_loss, best = loss, (step, strength, fit)
+            best_loss = loss
+            best = step, np.concatenate([fit.decision_function(x) for fit, x in others])
     assert best is not None  # the config holds one strength at least
-    step, strength, fit = best
-    # A column for each class; two classes share one, kept as a vector.
-    coefficients = fit.coef_[0] if len(fit.coef_) == 1 else fit.coef_.T
-    weight = to_weights(coefficients).astype(np.float32)
-    bias = np.array(fit.intercept_, dtype=np.float32)
-    return Fitted(
-        kind=model.kind,
-        architecture={"n_inputs": features.shape[1]},
-        weights={"weight": weight, "bias": bias},
-        logits=features @ weight + bias,
-        summary={
-            "n_parameters": weight.size + bias.size,
-            "best_epoch": step,
-            "strength": strength,
-            "stopped": f"the best of {len(model.strengths)} strengths on validation",
-        },
-        hardware=cpu_facts(threads=int(os.environ.get("OMP_NUM_THREADS", "1"))),
-    )
+    return best
 
 
 def _coordinates(

@@ -16,13 +16,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from exprlab.config.steps import BoostingConfig
+from exprlab.config.models import BoostingConfig
 from exprlab.data.streams import TREES, state
 from exprlab.keys import TRAIN_LOSS, VAL_AUROC, VAL_LOSS
 from exprlab.nets.trees import leaf_values, tree_logits
 from exprlab.outputs import activate
 from exprlab.training.curves import CurveWriter, Row
 from exprlab.training.fitted import Fitted, cpu_facts
+from exprlab.training.tuning import Fold, tuned_on, tuning_folds
 
 # Values between which a branching may fall; more of them cost time and gained nothing.
 BINS = 63
@@ -39,12 +40,13 @@ def fit_boosting(
     seed: int,
     folder: Path,
     name: str = "boosting",
+    patients: np.ndarray | None = None,
 ) -> Fitted:
-    """Fit boosted trees; their number is the one with the smallest loss on validation samples.
+    """Fit boosted trees; their number has the smallest loss on samples that were held out.
 
     Parameters
     ----------
-    features, labels, train, val
+    features, labels, train, val, patients
         As for `exprlab.training.fit.fit_network`.
     model
         How many trees of which size, on how many genes.
@@ -56,37 +58,65 @@ def fit_boosting(
     name
         Stands before each line of progress.
     """
+    folds = tuning_folds(labels, train, val, patients, model.tuning, seed)
+    cuts = folds or [(train, val)]
     # Sums of several threads depend on their number in the last bit.
     with threadpool_limits(1):
-        genes = shared_genes(features[train], model.n_genes, model.n_components)
-        fit = _fit(features[:, genes], labels, train, val, model, seed)
-    trees = _arrays(fit, genes)
-    rows = list(_curves(trees, features, labels, train, val))
+        grown = [_grow(features, labels, rest, held, model, seed) for rest, held in cuts]
+        if folds:
+            # Each stopped where its own fold was best; the best number for all needs all to go on.
+            n = max(trees["roots"].shape[1] for trees in grown)
+            grown = [_grow(features, labels, rest, held, model, seed, n) for rest, held in cuts]
+        rows = list(_curves(grown, features, labels, cuts))
+        losses = [value for _, _, curve, value in rows if curve == VAL_LOSS]
+        best, most = int(np.argmin(losses)), len(losses) - 1
+        trees = _first_trees(grown[0], best)
+        if folds:
+            pool = np.sort(np.concatenate([held for _, held in folds]))
+            trees = _grow(features, labels, pool, pool[:0], model, seed, max(best, 1))
+            trees = _first_trees(trees, best)
     CurveWriter(folder).add(rows)
-    losses = [value for _, _, curve, value in rows if curve == VAL_LOSS]
-    best, grown = int(np.argmin(losses)), len(losses) - 1
     _print_progress(name, rows, best)
-    trees = _first_trees(trees, best)
+    logits = tree_logits(trees, features)
+    if folds:
+        for part, (_, held) in zip(grown, folds, strict=True):
+            logits[held] = tree_logits(_first_trees(part, best), features[held])
+    n_nodes = len(trees["value"])
     return Fitted(
         kind=model.kind,
         architecture={
             "n_inputs": features.shape[1],
-            "n_genes": len(genes),
+            "n_genes": min(model.n_genes, features.shape[1]),
             "n_trees": best,
             "leaves": model.leaves,
         },
         weights=trees,
-        logits=tree_logits(trees, features),
+        logits=logits,
         summary={
             # A threshold or a leaf's value in each node, and the baseline.
-            "n_parameters": trees["value"].size + trees["baseline"].size,
+            "n_parameters": n_nodes + trees["baseline"].size,
             "best_epoch": best,
-            "stopped": f"no smaller loss on validation after {best} of {grown} trees"
-            if grown < model.max_trees
-            else f"all {grown} trees grown; the best number on validation is {best}",
+            "stopped": f"no smaller loss {tuned_on(folds)} after {best} of {most} trees"
+            if most < model.max_trees
+            else f"all {most} trees grown; the best number {tuned_on(folds)} is {best}",
         },
         hardware=cpu_facts(threads=1),
+        cross_validated=bool(folds),
     )
+
+
+def _grow(
+    features: np.ndarray,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    held: np.ndarray,
+    model: BoostingConfig,
+    seed: int,
+    n_trees: int = 0,
+) -> dict[str, np.ndarray]:
+    """Return trees grown until `held` samples stop them, or `n_trees` of them."""
+    genes = shared_genes(features[rows], model.n_genes, model.n_components)
+    return _arrays(_fit(features[:, genes], labels, rows, held, model, seed, n_trees), genes)
 
 
 def shared_genes(inputs: np.ndarray, n_genes: int, n_components: int) -> np.ndarray:
@@ -122,20 +152,22 @@ def _fit(
     val: np.ndarray,
     model: BoostingConfig,
     seed: int,
+    n_trees: int,
 ) -> HistGradientBoostingClassifier:
     fit = HistGradientBoostingClassifier(
         learning_rate=model.learning_rate,
-        max_iter=model.max_trees,
+        max_iter=n_trees or model.max_trees,
         max_leaf_nodes=model.leaves,
         min_samples_leaf=model.min_leaf_samples,
         max_features=model.gene_fraction,
         max_bins=BINS,
-        early_stopping=True,
+        early_stopping=not n_trees,
         n_iter_no_change=model.patience,
         # scikit-learn takes 32 bits.
         random_state=state(seed, TREES) % 2**32,
     )
-    return fit.fit(chosen[train], labels[train], X_val=chosen[val], y_val=labels[val])
+    judged = {} if n_trees else {"X_val": chosen[val], "y_val": labels[val]}
+    return fit.fit(chosen[train], labels[train], **judged)
 
 
 def _arrays(fit: HistGradientBoostingClassifier, genes: np.ndarray) -> dict[str, np.ndarray]:
@@ -167,18 +199,23 @@ def _first_trees(trees: dict[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
 
 
 def _curves(
-    trees: dict[str, np.ndarray],
+    grown: list[dict[str, np.ndarray]],
     features: np.ndarray,
     labels: np.ndarray,
-    train: np.ndarray,
-    val: np.ndarray,
+    cuts: list[Fold],
 ) -> Iterator[Row]:
-    """Yield the losses of the model with 0, 1, 2, ... trees, and its AUROC on validation."""
-    train_logits, val_logits = (_staged(trees, features[rows]) for rows in (train, val))
-    for i in range(val_logits.shape[1]):
+    """Yield the losses of 0, 1, 2, ... trees, and their AUROC on held-out samples, of all cuts."""
+    train, held = (np.concatenate([cut[i] for cut in cuts]) for i in (0, 1))
+    train_logits, held_logits = (
+        np.concatenate(
+            [_staged(trees, features[cut[i]]) for trees, cut in zip(grown, cuts, strict=True)]
+        )
+        for i in (0, 1)
+    )
+    for i in range(held_logits.shape[1]):
         yield i, i, TRAIN_LOSS, _log_loss(labels[train], train_logits[:, i])
-        yield i, i, VAL_LOSS, _log_loss(labels[val], val_logits[:, i])
-        yield i, i, VAL_AUROC, _auroc(labels[val], val_logits[:, i])
+        yield i, i, VAL_LOSS, _log_loss(labels[held], held_logits[:, i])
+        yield i, i, VAL_AUROC, _auroc(labels[held], held_logits[:, i])
 
 
 def _staged(trees: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:

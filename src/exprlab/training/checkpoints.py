@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from exprlab.config.steps import MLPConfig
+from exprlab.config.models import MLPConfig
 from exprlab.errors import UserError
 from exprlab.files import atomic_path
 from exprlab.keys import VAL_LOSS

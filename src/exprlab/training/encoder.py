@@ -35,6 +35,10 @@ class Encoder:
     mean: torch.Tensor
     weight: torch.Tensor
 
+    def first(self, n: int) -> Encoder:
+        """Return the encoder to the first `n` components."""
+        return Encoder(self.mean, self.weight[:n].contiguous())
+
     def encode(self, features: np.ndarray) -> np.ndarray:
         """Return the components of samples, float32 (n_samples, n_components)."""
         shift = self.weight @ self.mean
@@ -52,7 +56,9 @@ class Encoder:
         return whole.eval()
 
 
-def fit_encoder(features: np.ndarray, train: np.ndarray, seed: int) -> Encoder:
+def fit_encoder(
+    features: np.ndarray, train: np.ndarray, seed: int, n_components: int | None = None
+) -> Encoder:
     """Find the principal components of the training samples that stand out from noise.
 
     A component counts if its variance is beyond the upper edge of the law of Marchenko and Pastur
@@ -67,6 +73,8 @@ def fit_encoder(features: np.ndarray, train: np.ndarray, seed: int) -> Encoder:
         Row numbers of the training samples; nothing else is looked at.
     seed
         Of the randomised singular value decomposition (Halko et al. 2011).
+    n_components
+        So many instead, if there are as many.
     """
     threads = torch.get_num_threads()
     # The order of sums, and with it the last bits, must not depend on the number of threads.
@@ -79,7 +87,7 @@ def fit_encoder(features: np.ndarray, train: np.ndarray, seed: int) -> Encoder:
     _, lengths, directions = torch.svd_lowrank(inputs, q=min(MOST_COMPONENTS, n, p), niter=4)
     variance = lengths.double() ** 2 / n
     edge = float(inputs.square().mean(dtype=torch.float64)) * (1 + (p / n) ** 0.5) ** 2
-    wanted = max(FEWEST_COMPONENTS, int((variance > edge).sum()))
+    wanted = n_components or max(FEWEST_COMPONENTS, int((variance > edge).sum()))
     kept = min(wanted, int((variance > variance[0] * 1e-9).sum()))
     weight = (directions[:, :kept] / variance[:kept].sqrt()).T.float().contiguous()
     torch.set_num_threads(threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from exprlab.config.steps import MLPConfig, TrainerConfig
-from exprlab.data.streams import WEIGHTS, state
+from exprlab.config.models import MLPConfig, TrainerConfig
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
 from exprlab.outputs import n_outputs
@@ -24,11 +24,13 @@ from exprlab.training.checkpoints import (
     epochs_done,
     last_checkpoint,
 )
+from exprlab.training.cross_validation import CrossValidated
 from exprlab.training.datamodule import ExpressionData
-from exprlab.training.encoder import fit_encoder
+from exprlab.training.encoder import Encoder, fit_encoder
 from exprlab.training.fitted import Fitted
-from exprlab.training.module import Classifier
+from exprlab.training.module import Classifier, random_network
 from exprlab.training.trainer import hardware, make_trainer, quieten
+from exprlab.training.tuning import tuning_folds
 
 
 def fit_network(
@@ -42,8 +44,11 @@ def fit_network(
     folder: Path,
     name: str = "mlp",
     threads: int = 1,
+    patients: np.ndarray | None = None,
 ) -> Fitted:
     """Train a multilayer perceptron, or go on from the folder's last checkpoint.
+
+    With few validation samples it is cross-validated, see `exprlab.training.cross_validation`.
 
     Parameters
     ----------
@@ -62,6 +67,8 @@ def fit_network(
         Stands before each line of progress.
     threads
         CPU threads; their number changes no bit of the result.
+    patients
+        Of all samples: a fold holds out whole patients. None: each sample is one of its own.
 
     Raises
     ------
@@ -69,19 +76,22 @@ def fit_network(
         If the loss is not finite, or the settings do not fit the machine.
     """
     quieten()
-    torch.use_deterministic_algorithms(True)
-    # A GPU that rounds the factors of a product to 10 bits is no longer comparable with a CPU.
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
-    # Filling memory that is about to be written only helps to find bugs in torch itself.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    # Torch sums batch normalisation's gradients in an order that depends on the threads.
-    torch.set_num_threads(1 if model.batch_norm else threads)
-    _refuse_lonely_batches(len(train), model, settings.devices)
+    _be_deterministic()
     outputs = n_outputs(int(labels.max()) + 1)
-    encoder = fit_encoder(features, train, seed) if model.encoder != "none" else None
-    inputs = encoder.encode(features) if encoder else features
-    network = _random_network(inputs.shape[1], outputs, model, seed)
+    # A batch shows all its samples to the normalisation; a fold must not see those it lacks.
+    tuning = "validation" if model.batch_norm else model.tuning
+    folds = tuning_folds(labels, train, val, patients, tuning, seed)
+    # Torch sums batch normalisation's gradients, and many small products at once, in an order that
+    # depends on the threads.
+    torch.set_num_threads(1 if model.batch_norm or folds else threads)
+    training: Validated | CrossValidated
+    if folds:
+        # A few hundred samples are not worth a second device.
+        settings = settings.model_copy(update={"devices": 1, "strategy": "auto"})
+        training = CrossValidated.prepare(features, labels, folds, model, outputs, seed)
+    else:
+        _refuse_lonely_batches(len(train), model, settings.devices)
+        training = Validated.prepare(features, labels, train, val, model, outputs, seed)
     last, best = folder / "last.ckpt", BestWeights(model)
     resumed_from = epochs_done(last)
     callbacks = [
@@ -93,38 +103,82 @@ def fit_network(
         last_checkpoint(folder, model),
     ]
     trainer = make_trainer(settings, model, resumed_from is not None, callbacks)
-    data = ExpressionData(inputs, labels, train, val, model.batch_size, seed)
-    if encoder and trainer.is_global_zero:
-        components, genes = encoder.weight.shape
-        print(f"[{name}] {components} principal components of {genes:,} genes are the inputs")
-    _announce(name, network, trainer, len(train), len(val), resumed_from)
-    _fit(trainer, Classifier(network, model, outputs), data, last if resumed_from else None)
+    _announce(name, training.words, trainer, resumed_from)
+    _fit(trainer, training.module, training.data, last if resumed_from else None)
     # Whatever the precision of training was, the model that is kept is float32.
-    best.restore(network.cpu().float().eval())
+    best.restore(training.module.network.cpu().float().eval())
+    network, encoder, held_logits = training.finish()
     whole = encoder.fold(network) if encoder else network
+    logits = _logits(whole, torch.from_numpy(features), model.batch_size)
+    if folds:
+        logits[training.views.pool] = held_logits
     return Fitted(
         kind=model.kind,
         architecture=whole.architecture,
         weights={k: v.detach().numpy() for k, v in whole.state_dict().items()},
-        logits=_logits(whole, torch.from_numpy(features), model.batch_size),
+        logits=logits,
         summary={
-            **_summary(whole, trainer, best, model),
+            **_summary(whole, trainer, best),
             "n_trained": sum(p.numel() for p in network.parameters()),
-            "components": inputs.shape[1] if encoder else None,
+            "components": network.architecture["n_inputs"] if encoder else None,
         },
         hardware={**hardware(trainer), "resumed_from_epoch": resumed_from},
+        cross_validated=bool(folds),
     )
 
 
-def _random_network(n_inputs: int, outputs: int, model: MLPConfig, seed: int) -> MLP:
-    torch.manual_seed(state(seed, WEIGHTS))
-    options = model.settings()
-    names = ("hidden", "activation", "batch_norm", "input_dropout", "dropout")
-    return MLP(n_inputs, n_outputs=outputs, **{name: options[name] for name in names})
+def _be_deterministic() -> None:
+    torch.use_deterministic_algorithms(True)
+    # A GPU that rounds the factors of a product to 10 bits is no longer comparable with a CPU.
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    # Filling memory that is about to be written only helps to find bugs in torch itself.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A training on the training samples, tuned on the validation samples."""
+
+    module: Classifier
+    data: ExpressionData
+    encoder: Encoder | None
+    words: list[str]
+
+    @classmethod
+    def prepare(
+        cls,
+        features: np.ndarray,
+        labels: np.ndarray,
+        train: np.ndarray,
+        val: np.ndarray,
+        model: MLPConfig,
+        outputs: int,
+        seed: int,
+    ) -> Validated:
+        """Draw the network and fit the encoder before it, if there is one."""
+        encoder = fit_encoder(features, train, seed) if model.encoder != "none" else None
+        inputs = encoder.encode(features) if encoder else features
+        network = random_network(inputs.shape[1], outputs, model, seed)
+        data = ExpressionData(inputs, labels, train, val, model.batch_size, seed)
+        n, n_genes = inputs.shape[1], features.shape[1]
+        found = [f"{n} principal components of {n_genes:,} genes are the inputs"] if encoder else []
+        n_parameters = sum(p.numel() for p in network.parameters())
+        words = [
+            *found,
+            f"{network}",
+            f"{n_parameters:,} weights, drawn at random; {len(train):,} training and {len(val):,} "
+            "validation samples",
+        ]
+        return cls(Classifier(network, model, outputs), data, encoder, words)
+
+    def finish(self) -> tuple[MLP, Encoder | None, None]:
+        """Return the network, its encoder, and no logits that were held out."""
+        return self.module.network, self.encoder, None
 
 
 def _fit(
-    trainer: pl.Trainer, module: Classifier, data: ExpressionData, checkpoint: Path | None
+    trainer: pl.Trainer, module: Classifier, data: pl.LightningDataModule, checkpoint: Path | None
 ) -> None:
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
@@ -141,9 +195,7 @@ def _fit(
         sys.exit(0)
 
 
-def _summary(
-    network: MLP, trainer: pl.Trainer, best: BestWeights, model: MLPConfig
-) -> dict[str, Any]:
+def _summary(network: MLP, trainer: pl.Trainer, best: BestWeights) -> dict[str, Any]:
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "best_epoch": best.epoch,
@@ -162,17 +214,12 @@ def _refuse_lonely_batches(n_train: int, model: MLPConfig, devices: int) -> None
         )
 
 
-def _announce(
-    name: str, network: MLP, trainer: pl.Trainer, n_train: int, n_val: int, resumed: int | None
-) -> None:
+def _announce(name: str, words: list[str], trainer: pl.Trainer, resumed: int | None) -> None:
     if not trainer.is_global_zero:
         return
     facts = hardware(trainer)
-    n_parameters = sum(p.numel() for p in network.parameters())
     lines = [
-        f"{network}",
-        f"{n_parameters:,} weights, drawn at random; {n_train:,} training and {n_val:,} "
-        "validation samples",
+        *words,
         f"device {facts['device']}, precision {facts['precision']}, {facts['threads']} thread(s), "
         f"{trainer.world_size} process(es)",
     ]

@@ -23,11 +23,15 @@ class Fitted:
     weights
         Its arrays by name.
     logits
-        Of all samples: (n_samples,) for two classes, (n_samples, n_classes) for more.
+        Of all samples: (n_samples,) for two classes, (n_samples, n_classes) for more. After
+        cross-validation those of training and validation samples are of models that did not see
+        the sample.
     summary
         How training ended.
     hardware
         What it ran on; differs between machines.
+    cross_validated
+        Whether training and validation samples were held out in turns, and then trained together.
     """
 
     kind: str
@@ -36,6 +40,7 @@ class Fitted:
     logits: np.ndarray
     summary: dict[str, Any]
     hardware: dict[str, Any]
+    cross_validated: bool = False
 
 
 def cpu_facts(threads: int) -> dict[str, Any]:

@@ -11,9 +11,19 @@ from torch.nn import functional
 from torchmetrics import MeanMetric
 from torchmetrics.classification import BinaryAUROC, MulticlassAUROC
 
-from exprlab.config.steps import MLPConfig
+from exprlab.config.models import MLPConfig
+from exprlab.data.streams import WEIGHTS, state
 from exprlab.keys import VAL_AUROC, VAL_LOSS
+from exprlab.nets.mlp import MLP
 from exprlab.training.datamodule import Batch
+
+
+def random_network(n_inputs: int, outputs: int, model: MLPConfig, seed: int) -> MLP:
+    """Return the network of these settings with the weights that a training begins with."""
+    torch.manual_seed(state(seed, WEIGHTS))
+    options = model.settings()
+    names = ("hidden", "activation", "batch_norm", "input_dropout", "dropout")
+    return MLP(n_inputs, n_outputs=outputs, **{name: options[name] for name in names})
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from exprlab.config.steps import MLPConfig, TrainerConfig
+from exprlab.config.models import MLPConfig, TrainerConfig
 from exprlab.errors import UserError
 from exprlab.training.checkpoints import PlainCheckpointIO
 
