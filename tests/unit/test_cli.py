@@ -84,7 +84,9 @@ def test_unknown_command(typed: str, meant: str, capsys: pytest.CaptureFixture[s
     assert told(["quux"], capsys, 2) == "exprlab: unknown command 'quux'"
 
 
-@pytest.mark.parametrize("arguments", [["split"], ["split", "--seed", "x"], ["check", "a", "b"]])
+@pytest.mark.parametrize(
+    "arguments", [["split"], ["split", "--seed", "x"], ["check", "a", "--no-such-option"]]
+)
 def test_wrong_options(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(arguments)
@@ -126,7 +128,9 @@ def test_wrong_params(
 
 def test_missing_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     absent = tmp_path / "absent.h5ad"
-    assert told(["check", str(absent)], capsys, 2) == f"error: {absent}: no such file"
+    assert told(["check", str(absent)], capsys, 2) == (
+        f"error: {absent}: no such file or folder; check the path"
+    )
 
 
 def test_several_mistakes_have_a_line_each(

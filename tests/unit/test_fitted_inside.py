@@ -55,8 +55,9 @@ def fit(folder: Path, design: dict, fold: int, counts: np.ndarray) -> Path:
         main([command, *data, "--split", paths["split.tsv"], "--features", paths["f.npy"],
               "--run", str(run), "--seed", "0", "--code", "none",
               "--params", json.dumps(settings)])  # fmt: skip
-        main(["calibrate", "--run", str(run), "--preprocessor", paths["p.json"],
-              "--arrays", paths["p.safetensors"], "--output", str(run / "model")])  # fmt: skip
+        main(["calibrate", "--run", str(run), *data, "--features", paths["f.npy"],
+              "--preprocessor", paths["p.json"], "--arrays", paths["p.safetensors"],
+              "--output", str(run / "model")])  # fmt: skip
     return folder
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from domains import SETS, tolerant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
@@ -377,7 +378,8 @@ def test_model_predicts_the_kind_that_it_was_trained_on(cohort: tuple[str, Path]
     n = len(fitted.features)
     model = Model(
         "logistic", {}, {"weight": np.ones(n, np.float32), "bias": np.zeros(1, np.float32)},
-        fitted, ("well", "ill"), 1.0, 0.5, {},
+        fitted, ("well", "ill"), 1.0, 0.5, SETS, tolerant(fitted.transform(used(fitted, values))),
+        {},
     )  # fmt: skip
     with open_counts(path) as counts:
         found = pd.concat(predict_file(model, counts, rows=37))
