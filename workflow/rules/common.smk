@@ -66,6 +66,11 @@ def smaller_repeats_of(dataset):
     return CONFIG.experiment.smaller_repeats()
 
 
+def finals_of(dataset):
+    """Give the splits in which all samples train, beside the folds that judge."""
+    return repeats_of(dataset) if dataset in FOLDED else []
+
+
 def runs_of(splits, datasets):
     """Give the folder of each run, a training of a model in a split."""
     return [
@@ -83,6 +88,8 @@ SMALLER_RUNS = runs_of(smaller_splits_of, DATASETS)
 REPEATS = runs_of(repeats_of, DATASETS)
 SMALLER_REPEATS = runs_of(smaller_repeats_of, DATASETS)
 POOLED = runs_of(repeats_of, FOLDED) + runs_of(smaller_repeats_of, FOLDED)
+# Folds judge; the model to use is trained once more, on all samples. It is judged by its folds.
+FINALS = runs_of(finals_of, DATASETS)
 CURVE_DATASETS = [name for name in DATASETS if smaller_splits_of(name)]
 CURVES = ["results/report/learning_curves.json"] if CURVE_DATASETS else []
 # What a reader sees of every run ...
@@ -105,6 +112,8 @@ RUN_FILES = [
     "model_card.md",
     "figures/training.png",
 ]
+# Of a model to use that its folds judge.
+FINAL_FILES = [*JUDGED_FILES, "model_card.md"]
 # Those of them that hold times and machines; nothing scientific reads them.
 RUN_SIDE_FILES = [name for name in RUN_FILES if name in SIDE_FILES]
 NEW_SAMPLE_FILES = [
@@ -283,9 +292,14 @@ def smaller_repeat_files(*names):
     return expand("{run}/{name}", run=SMALLER_REPEATS, name=names)
 
 
+def final_files(*names):
+    """Give these files of every model that is trained on all samples, beside its folds."""
+    return expand("{run}/{name}", run=FINALS, name=names)
+
+
 def new_sample_files():
-    """Give what every run predicts for new samples, where there are any."""
-    return expand("{run}/new_samples.tsv", run=runs_of(splits_of, WITH_NEW))
+    """Give what every model to use predicts for new samples, where there are any."""
+    return expand("{run}/new_samples.tsv", run=runs_of(repeats_of, WITH_NEW))
 
 
 def smaller_run_files(*names):

@@ -153,7 +153,7 @@ rule pool_folds:
         " --params {params.settings:q} --seed {params.seed} > {log} 2>&1"
 
 
-# A repeat of folds has no model of its own.
+# The model of a repeat of folds is trained on all samples; nothing is left to judge it on.
 ruleorder: pool_folds > evaluate_model
 ruleorder: pool_folds > evaluate_oracle
 

@@ -31,10 +31,10 @@ rule evaluate_new_samples:
         counts="results/{dataset}/data/new_samples.h5ad",
         oracle=oracle_of_new_samples,
         predictions=lambda wildcards: expand(
-            "{run}/new_samples.tsv", run=runs_of(splits_of, [wildcards.dataset])
+            "{run}/new_samples.tsv", run=runs_of(repeats_of, [wildcards.dataset])
         ),
         models=lambda wildcards: expand(
-            "{run}/model", run=runs_of(splits_of, [wildcards.dataset])
+            "{run}/model", run=runs_of(repeats_of, [wildcards.dataset])
         ),
     output:
         "results/{dataset}/data/new_samples.evaluation.json",

@@ -48,6 +48,7 @@ rule write_report:
 rule write_environment_page:
     input:
         run_files(*RUN_SIDE_FILES),
+        final_files(*RUN_SIDE_FILES),
         smaller_run_files(*RUN_SIDE_FILES),
     output:
         report(

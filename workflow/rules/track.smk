@@ -7,6 +7,9 @@ rule write_manifest:
         run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
         run_files("weights.safetensors", "network.json", "logits.parquet"),
         new_sample_files(),
+        final_files(
+            *FINAL_FILES, "weights.safetensors", "network.json", "logits.parquet"
+        ),
         smaller_run_files(
             *JUDGED_FILES, "weights.safetensors", "network.json", "logits.parquet"
         ),
@@ -19,7 +22,7 @@ rule write_manifest:
         data_files(*(f"figures/{figure}.png" for figure in DATA_FIGURES)),
         [
             split_files(pattern, splits=splits)
-            for splits in (splits_of, smaller_splits_of)
+            for splits in (splits_of, smaller_splits_of, finals_of)
             for pattern in SPLIT_FILES
         ],
         oracle_files("evaluation.json"),
@@ -71,8 +74,11 @@ rule write_manifest:
 rule publish_runs:
     input:
         run_files(*RUN_FILES),
+        final_files(*FINAL_FILES),
         smaller_run_files(*JUDGED_FILES),
-        evaluations=run_files("evaluation.json") + smaller_run_files("evaluation.json"),
+        evaluations=run_files("evaluation.json")
+        + final_files("evaluation.json")
+        + smaller_run_files("evaluation.json"),
         attachments=[
             *CURVES,
             "results/report/report.html",
@@ -116,7 +122,7 @@ rule publish_runs:
 onerror:
     # Whatever has finished, and whatever has failed, is worth seeing in MLflow.
     shell(
-        f"python -m exprlab publish --runs {' '.join(RUNS + SMALLER_RUNS)} --experiment {CONFIG.experiment.name}"
+        f"python -m exprlab publish --runs {' '.join(RUNS + FINALS + SMALLER_RUNS)} --experiment {CONFIG.experiment.name}"
         " --store results/mlflow --history results/history"
         " --receipt results/mlflow/partly_published.json"
     )

@@ -29,5 +29,7 @@ def run(args: argparse.Namespace) -> None:
     for dataset in experiment.datasets:
         design = designs.get(dataset, Design())
         splits = [*experiment.splits(design), *experiment.smaller_splits(design)]
+        # Beside the folds that judge, a model to use is trained on all samples.
+        splits += experiment.repeats() if design.folds else []
         runs += product([dataset], experiment.models, splits)
     write_environment_page(args.results, experiment.name, runs, args.output)

@@ -44,6 +44,9 @@ def split_samples(
       samples in other batches, these are left out ('unused');
     - published: as the column `split` says.
 
+    A design with folds has one more split per repeat, without a fold: nothing is tested, so that
+    the model to use learns from all samples.
+
     In folds, and in a published split without validation samples, these are dealt from the
     samples that are not tested.
 
@@ -58,7 +61,7 @@ def split_samples(
     seed
         Seed of the deal.
     fold
-        Which fold is tested, from 1 on; None in a design without folds.
+        Which fold is tested, from 1 on; None: none is, or the design has no folds.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def split_samples(
     """
     _check_complete(samples)
     if config.design in (K_FOLD, LEAVE_ONE_BATCH_OUT):
-        side = _test_fold(samples, config, seed, fold or 1)
+        side = _test_fold(samples, config, seed, fold)
     elif config.design == PUBLISHED:
         side = published_split(samples)
     else:
@@ -94,8 +97,12 @@ def _holdout(samples: pd.DataFrame, config: SplitConfig, seed: int) -> pd.Series
     return result
 
 
-def _test_fold(samples: pd.DataFrame, config: SplitConfig, seed: int, fold: int) -> pd.Series:
+def _test_fold(
+    samples: pd.DataFrame, config: SplitConfig, seed: int, fold: int | None
+) -> pd.Series:
     """Return the test samples of a fold, all others as training samples."""
+    if fold is None:
+        return pd.Series(TRAIN, index=samples.index)
     if config.design == LEAVE_ONE_BATCH_OUT:
         return batch_fold(samples, fold)
     return dealt_fold(samples, config.folds, seed, fold)

@@ -12,10 +12,10 @@ from exprlab.evaluation.layout import table_of
 from exprlab.keys import COUNTS, PREDICTION, SAMPLE_ID, TPM, TRAIN_LOSS, VAL_LOSS
 from exprlab.plotting.data_figures import groups_of, labels_of
 from exprlab.plotting.training_figures import curve
-from exprlab.report.inputs import RunInputs
+from exprlab.report.inputs import RepeatInputs, RunInputs
 from exprlab.report.sentences import count, listing, number
 
-Runs = Mapping[str, Mapping[str, RunInputs]]
+Runs = Mapping[str, Mapping[str, RepeatInputs]]
 # Medians of the classes that differ by more than this are worth a word.
 LEVEL_DIFFERENCE = 0.1
 

@@ -52,13 +52,30 @@ class RunInputs:
     network: dict[str, Any]
     evaluation: dict[str, Any]
     record: dict[str, Any]
-    new_samples: Table | None
     training_png: bytes
     confusion_png: bytes
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Return the classes that the model knows, in the order of their labels."""
+        return classes_of(self.evaluation)
+
+
+@dataclass(frozen=True)
+class RepeatInputs:
+    """How a model does in a repeat: in its one split, or in all of its folds together.
+
+    `new_samples` are the predictions of the model to use, None where there are none to predict.
+    """
+
+    model: str
+    repeat: str
+    evaluation: dict[str, Any]
+    new_samples: Table | None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes, in the order of their labels."""
         return classes_of(self.evaluation)
 
     @property
@@ -70,18 +87,6 @@ class RunInputs:
         assert self.new_samples is not None
         columns = [self.new_samples[name] for name in output_columns(CALIBRATED, self.classes)]
         return [max(row) for row in zip(*columns, strict=True)]
-
-
-@dataclass(frozen=True)
-class RepeatInputs:
-    """How a model does in a repeat: in its one split, or in all of its folds together."""
-
-    evaluation: dict[str, Any]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Return the classes, in the order of their labels."""
-        return classes_of(self.evaluation)
 
 
 @dataclass(frozen=True)
@@ -113,10 +118,6 @@ class DatasetInputs:
         """Return model -> repeat -> evaluation.json, the oracle last where there is one."""
         found = {m: {r: x.evaluation for r, x in each.items()} for m, each in self.repeats.items()}
         return found | ({ORACLE: self.oracle} if self.oracle else {})
-
-    def evaluations_of_runs(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Return model -> split -> evaluation.json of every training."""
-        return {m: {s: run.evaluation for s, run in runs.items()} for m, runs in self.runs.items()}
 
 
 @contextmanager
@@ -242,14 +243,9 @@ def read_dataset(
             s: read_table(folder / "splits" / f"{s}.tsv", (SAMPLE_ID, SPLIT)) for s in splits
         },
         guards={s: read_object(folder / "guard" / f"{s}.json", GUARD_KEYS) for s in splits},
-        runs={
-            m: {s: _read_run(folder / m / s, m, s, has_new_samples) for s in splits} for m in models
-        },
+        runs={m: {s: _read_run(folder / m / s, m, s) for s in splits} for m in models},
         repeats={
-            m: {
-                r: RepeatInputs(read_object(folder / m / r / "evaluation.json", EVALUATION_KEYS))
-                for r in repeats
-            }
+            m: {r: _read_repeat(folder / m / r, m, r, has_new_samples) for r in repeats}
             for m in models
         },
         oracle={
@@ -259,11 +255,16 @@ def read_dataset(
     )
 
 
-def _read_run(folder: Path, model: str, split: str, has_new_samples: bool) -> RunInputs:
+def _read_repeat(folder: Path, model: str, repeat: str, has_new_samples: bool) -> RepeatInputs:
     evaluation = read_object(folder / "evaluation.json", EVALUATION_KEYS)
     new_samples = None
     if has_new_samples:
         new_samples = _read_new_samples(folder / "new_samples.tsv", classes_of(evaluation))
+    return RepeatInputs(model, repeat, evaluation, new_samples)
+
+
+def _read_run(folder: Path, model: str, split: str) -> RunInputs:
+    evaluation = read_object(folder / "evaluation.json", EVALUATION_KEYS)
     return RunInputs(
         model=model,
         split=split,
@@ -272,7 +273,6 @@ def _read_run(folder: Path, model: str, split: str, has_new_samples: bool) -> Ru
         network=read_object(folder / NETWORK_FILE),
         evaluation=evaluation,
         record=read_object(folder / RECORD_FILE),
-        new_samples=new_samples,
         training_png=read_png(folder / "figures" / "training.png"),
         confusion_png=read_png(folder / "figures" / "confusion.png"),
     )

@@ -18,7 +18,7 @@ from exprlab.keys import (
     TRUTH_METRICS,
     metric_title,
 )
-from exprlab.report.inputs import DatasetInputs, RunInputs
+from exprlab.report.inputs import DatasetInputs, RepeatInputs
 from exprlab.report.sentences import MANY_SPLITS, number, p_text, verdict
 
 FIRST_ROWS = 10
@@ -160,7 +160,7 @@ def _span(values: Sequence[int]) -> str:
 def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
     """Return the predicted classes and the flags on the new cohort: of each run, or their range."""
     rows = []
-    for model, runs in data.runs.items():
+    for model, runs in data.repeats.items():
         counts = {s: _called(run, data.classes) for s, run in runs.items()}
         flags = {s: _flags(run) for s, run in runs.items()}
         if len(runs) <= MANY_SPLITS:
@@ -188,12 +188,12 @@ def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
     return rows
 
 
-def _called(run: RunInputs, classes: Sequence[str]) -> list[int]:
+def _called(run: RepeatInputs, classes: Sequence[str]) -> list[int]:
     found = Counter(run.new_samples[PREDICTION])
     return [found[name] for name in classes]
 
 
-def _flags(run: RunInputs) -> Counter[str]:
+def _flags(run: RepeatInputs) -> Counter[str]:
     """Return how many new samples have each flag."""
     cells = (cell.split(";") for cell in run.new_samples[FLAGS])
     return Counter(flag.strip() for flags in cells for flag in flags if flag.strip())
@@ -204,7 +204,7 @@ def new_metric_rows(data: DatasetInputs) -> list[dict[str, Any]]:
 
     Of many splits the means, with the limits of their intervals averaged.
     """
-    tests, judged = data.evaluations_of_runs(), data.new_evaluation["models"]
+    tests, judged = data.evaluations(), data.new_evaluation["models"]
     # JSON sorts by name; a reader meets the models in the order of the config, the oracle last.
     order = [*(m for m in data.runs if m in judged), *(m for m in judged if m not in data.runs)]
     rows = []
@@ -232,7 +232,7 @@ def _mean_cell(cells: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"new": new, "test": _mean(cell["test"] for cell in cells)}
 
 
-def first_rows(run: RunInputs) -> tuple[list[str], list[list[str]]]:
+def first_rows(run: RepeatInputs) -> tuple[list[str], list[list[str]]]:
     """Return header and first rows of new_samples.tsv, numbers with three decimals."""
     header = list(run.new_samples)
     columns = [run.new_samples[name][:FIRST_ROWS] for name in header]

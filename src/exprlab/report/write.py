@@ -223,25 +223,24 @@ def _new_cohort_part(data: DatasetInputs) -> dict[str, Any]:
     if data.new_evaluation is None:
         return {}
     probabilities = {
-        m: {s: run.new_probability for s, run in runs.items()} for m, runs in data.runs.items()
+        m: {r: found.new_probability for r, found in repeats.items()}
+        for m, repeats in data.repeats.items()
     }
-    first = next(iter(next(iter(data.runs.values())).values()))
+    first = next(iter(next(iter(data.repeats.values())).values()))
     header, rows = tables.first_rows(first)
     names = sentences.listing(list(data.runs))
     return {
         "new_rows": tables.new_cohort_rows(data),
         "new_heads": [metric_title(metric) for metric in tables.NEW_METRICS],
         "new_metrics": tables.new_metric_rows(data),
-        "new_sentence": sentences.new_cohort_sentence(
-            data.evaluations_of_runs(), data.new_evaluation
-        ),
+        "new_sentence": sentences.new_cohort_sentence(data.evaluations(), data.new_evaluation),
         "new_header": header,
         "new_first": rows,
-        "new_example": f"{first.model}, {first.split}",
+        "new_example": f"{first.model}, {first.repeat}",
         "new_figure": picture(
             comparison_figures.new_cohort_figure(probabilities, data.classes),
             f"Histograms of the probabilities that {names} predict for new samples",
-            captions.new_cohort(data.runs) + " Filled: the first split; lines: the others.",
+            captions.new_cohort(data.repeats) + " Filled: the first split; lines: the others.",
         ),
     }
 
