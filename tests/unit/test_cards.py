@@ -225,7 +225,7 @@ def test_commands_of_the_card_work(work: Path) -> None:
         ("network.json", lambda v: v.update(n_parameters=12345), "12,345 parameters"),
         ("network.json", lambda v: v.update(stopped="no power"), "Training ended: no power"),
         ("evaluation.json", lambda v: v["settings"].update(threshold="accuracy"), "accuracy on"),
-        ("evaluation.json", lambda v: v.update(temperature=2.5), "temperature 2.500"),
+        ("model/model.json", lambda v: v.update(temperature=2.5), "temperature 2.500"),
         ("evaluation.json", lambda v: v["confusion"].update(fp=777), "| 777 |"),
         ("evaluation.json", lambda v: v.update(confidence=0.9), "90 % interval"),
         ("model/model.json", lambda v: v["preprocessing"].update(library_range=[5, 6]), "5 to 6"),

@@ -28,8 +28,9 @@ EVALUATION_KEYS = (
     "n_test", "classes", "n_per_class", "threshold", "calibration", "temperature", "confidence",
     "settings", "metrics", "confusion",
 )  # fmt: skip
-MODEL_KEYS = ("model_id", "preprocessing", "classes", "prediction_sets", "versions",
-    "weights_sha256",
+MODEL_KEYS = (
+    "model_id", "preprocessing", "classes", "calibration", "temperature", "threshold",
+    "prediction_sets", "versions", "weights_sha256",
 )  # fmt: skip
 
 

@@ -110,8 +110,8 @@ def _details(facts: RunFacts) -> list[str]:
             f"{ended}.",
             f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and "
             "the bootstrap.",
-            f"Calibration: {phrases.calibration_words(found, two)}, fitted on held-out samples.",
-            f"Decision threshold: {number(found['threshold'])} of the calibrated probability, "
+            f"Calibration: {phrases.calibration_words(packed, two)}, fitted on held-out samples.",
+            f"Decision threshold: {number(packed['threshold'])} of the calibrated probability, "
             f"{escape(phrases.threshold_words(found['settings']['threshold']))}."
             if two
             else "Decision: the class with the largest calibrated probability.",
@@ -190,12 +190,18 @@ def _metrics(facts: RunFacts) -> list[str]:
 
 
 def _evaluation_data(facts: RunFacts) -> list[str]:
-    found = facts.evaluation
+    found, folds = facts.evaluation, facts.evaluation.get("folds")
+    judged = (
+        f"by cross-validation: {count(len(folds), 'model')} like this one, trained by the same "
+        "steps, were each judged on the samples that they had not seen. This model learned from "
+        "all of them, so what it is worth is told by the others."
+        if folds
+        else "of the same cohort. Nothing was fitted or chosen on them."
+    )
     return bullets(
         [
-            f"{count(found['n_test'], 'test sample')} of the same cohort: "
-            f"{phrases.class_words(found['n_per_class'], found['classes'])}. "
-            "Nothing was fitted or chosen on them.",
+            f"{count(found['n_test'], 'test sample')} "
+            f"({phrases.class_words(found['n_per_class'], found['classes'])}) {judged}",
             f"{escape(phrases.patient_words(facts.checks))}.",
             "No other cohort was used: how far the results hold elsewhere is not known.",
         ]

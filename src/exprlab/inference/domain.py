@@ -16,6 +16,8 @@ FOLDS = 5
 # Of samples like those in training, the share that is flagged, if there are enough validation
 # samples to tell.
 FLAGGED = 0.01
+# Where there are not enough, a flagged sample has to be so far as well: in standard deviations.
+FAR = 2.5
 TINY = 1e-12
 
 
@@ -81,13 +83,16 @@ class Domain:
         farther = n - np.searchsorted(self.reference, distance, side="left")
         return np.where(np.isnan(distance), np.nan, (1 + farther) / (1 + n))
 
-    @property
-    def flagged(self) -> float:
-        """Return the typicality up to which a sample is outside.
+    def outside(self, distance: np.ndarray) -> np.ndarray:
+        """Return which samples are outside of what the model was trained on, (n_samples,).
 
-        With fewer than 99 validation samples, those farther than all of them.
+        Those whose typicality is that of one in a hundred. Fewer than 99 validation samples cannot
+        tell: of n, one sample in n + 1 is farther than all of them, so such a sample has to be far
+        from the training samples, too.
         """
-        return max(FLAGGED, 1 / (1 + len(self.reference))) * (1 + 1e-9)
+        least = 1 / (1 + len(self.reference))
+        flagged = self.typicality(distance) <= max(FLAGGED, least) * (1 + 1e-9)
+        return flagged & ((least <= FLAGGED) | (distance >= FAR))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return everything as JSON-ready values and arrays, to be saved."""

@@ -30,7 +30,7 @@ class Flags:
         self._preprocessor, self._domain, self._n_missing = preprocessor, domain, n_missing
 
     def words(
-        self, used: np.ndarray, readable: np.ndarray, typicality: np.ndarray, batch: np.ndarray
+        self, used: np.ndarray, readable: np.ndarray, distance: np.ndarray, batch: np.ndarray
     ) -> list[str]:
         """Return each sample's flags, separated by "; ".
 
@@ -40,8 +40,8 @@ class Flags:
             Values of the model's genes (n_samples, n_genes).
         readable
             Whether the sample's depth can be told (n_samples,).
-        typicality
-            From the model's domain, NaN where not readable (n_samples,).
+        distance
+            From the training samples, NaN where not readable (n_samples,).
         batch
             Name of its batch, "" where it has none.
         """
@@ -49,7 +49,7 @@ class Flags:
         seen = self._preprocessor.batches.names
         new = ~np.isin(batch, seen) if seen else np.zeros(n, dtype=bool)
         flags = {
-            OUTSIDE: typicality <= self._domain.flagged,
+            OUTSIDE: self._domain.outside(distance),
             f"{self._n_missing} genes missing": np.full(n, self._n_missing > 0),
             **self._of_libraries(used, readable),
             **self._of_zeros(used, readable),

@@ -176,13 +176,12 @@ class Predictor:
             logit[readable] = self._logits(inputs)
             measured = known_share(used[readable][:, model.preprocessor.keep])
             distance[readable] = model.domain.distance(inputs, measured)
-        typicality = model.domain.typicality(distance)
         table = {
             **spread(LOGIT, logit, model.classes),
             **outputs(logit, model.calibration, model.threshold, model.classes, model.sets),
             DISTANCE: distance,
-            TYPICALITY: typicality,
-            FLAGS: self._flags.words(used, readable, typicality, batch),
+            TYPICALITY: model.domain.typicality(distance),
+            FLAGS: self._flags.words(used, readable, distance, batch),
             MODEL_ID: np.full(len(used), model.model_id, dtype=object),
         }
         table[PREDICTION] = np.where(readable, np.array(model.classes)[table[PREDICTION]], "")
