@@ -21,17 +21,18 @@ PACKAGE = Path(exprlab.__file__).parent
 # Room -> rooms it may import; modules that lie in no folder are rooms of their own.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
+    "groups": set(),
     "keys": set(),
     "files": {"errors"},
     "outputs": {"keys"},
     "provenance": {"errors", "files", "keys"},
     "config": {"errors", "keys"},
-    "data": {"config", "errors", "files", "keys", "outputs"},
+    "data": {"config", "errors", "files", "groups", "keys", "outputs"},
     "cohort": {"config", "data", "errors", "files", "keys"},
-    "preprocess": {"config", "data", "errors", "files", "keys"},
+    "preprocess": {"config", "data", "errors", "files", "groups", "keys"},
     "nets": set(),
-    "evaluation": {"config", "errors", "keys", "outputs"},
-    "training": {"config", "data", "errors", "files", "keys", "nets", "outputs"},
+    "evaluation": {"config", "errors", "groups", "keys", "outputs"},
+    "training": {"config", "data", "errors", "files", "groups", "keys", "nets", "outputs"},
     "inference": {
         "data",
         "errors",

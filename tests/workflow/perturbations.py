@@ -32,7 +32,6 @@ COMMANDS = {
     "preprocess_counts": "preprocess",
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
     "evaluate_model": "evaluate", "evaluate_oracle": "evaluate-oracle",
-    "pool_folds": "pool",
     "evaluate_new_samples": "evaluate-new-samples",
     "plot_run": "plot-run", "predict_samples": "predict",
     "guard_leakage": "guard",

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from exprlab.errors import UserError
+from exprlab.groups import group_equal
 from exprlab.keys import MISSING_COUNT
 
 # More samples sharpen no distribution that is looked at, and cost memory.
@@ -97,7 +98,7 @@ def make_cohort(counts: np.ndarray, labels: np.ndarray | None, source: str) -> C
         reads.
     """
     n = len(counts)
-    groups = np.zeros(n, int) if labels is None else np.unique(labels, return_inverse=True)[1]
+    groups = np.zeros(n, int) if labels is None else group_equal(labels).place
     free = n - (int(groups.max(initial=-1)) + 1)
     if n < FEWEST_SAMPLES or free < FEWEST_SAMPLES - 1:
         raise UserError(

@@ -11,6 +11,7 @@ import pandas as pd
 from exprlab.data.count_features import spread_rows
 from exprlab.data.formats import NotCounts, as_counts, open_counts
 from exprlab.errors import UserError, did_you_mean
+from exprlab.groups import group_equal
 from exprlab.keys import LABEL
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
@@ -83,7 +84,7 @@ def _read_h5ad(
         ids = file.samples.index
         table, source = (file.samples, path) if samples is None else (samples, sheet)
         labels = _labels(table, ids, source, label)
-        groups = np.zeros(len(ids)) if labels is None else np.unique(labels, return_inverse=True)[1]
+        groups = np.zeros(len(ids)) if labels is None else group_equal(labels).place
         chosen = spread_rows(groups)
         parts = [
             block[chosen[(chosen >= start) & (chosen < start + len(block))] - start]

@@ -13,6 +13,7 @@ import numpy as np
 from exprlab.config.simulator import SimulatorConfig
 from exprlab.data.genes import Genes, signal_strengths
 from exprlab.data.streams import BATCH, PATIENT, SAMPLE, stream
+from exprlab.groups import group_equal
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def draw_design(
     patient: a wrong diagnosis is wrong for all of the patient's samples.
     """
     patient = np.arange(rows.start, rows.stop) // config.samples_per_patient
-    patients, of_sample = np.unique(patient, return_inverse=True)
+    patients, of_sample = group_equal(patient)
     uniform, z, u = _draw_patients(genes, seed, cohort, patients)
     batch = (uniform[:, 0] * config.n_batches).astype(np.int64)
     true_label = _one_of(uniform[:, 1], batches.malignant_fraction[batch], config.n_classes - 1)

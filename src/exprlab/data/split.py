@@ -14,6 +14,7 @@ from exprlab.data.folds import batch_fold, dealt_fold, published_split
 from exprlab.data.streams import SPLIT as SPLIT_DEAL
 from exprlab.data.streams import SUBSAMPLE, VALIDATION, stream
 from exprlab.errors import UserError
+from exprlab.groups import group_equal
 from exprlab.keys import (
     BATCH,
     K_FOLD,
@@ -193,8 +194,7 @@ def _row_of_patients(composition: np.ndarray, rng: np.random.Generator) -> np.nd
     """Return the order of patients, given their samples of each class (n_patients, n_classes)."""
     n_samples = composition.sum(axis=1)
     # Patients of the same classes are of one kind; each kind is spread evenly from 0 on.
-    _, kind = np.unique(composition > 0, axis=0, return_inverse=True)
-    kind = kind.ravel()
+    kind = group_equal(composition > 0).place
     drawn = rng.permutation(len(composition))
     place = np.empty(len(composition))
     for each in range(kind.max() + 1):

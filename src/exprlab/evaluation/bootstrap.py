@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from exprlab.evaluation.metrics import classification_metrics, sample_losses
+from exprlab.groups import group_equal
 
 # Weights held at once: a megabyte or two stays in the cache, and 100,000 resamples fit in memory.
 _WEIGHTS_AT_ONCE = 200_000
@@ -70,12 +71,12 @@ def resampling_units(label: ArrayLike, patient: ArrayLike | None = None) -> Unit
     else:
         _, first, found = np.unique(np.asarray(patient), return_index=True, return_inverse=True)
         # Numbered as they appear, so that patients of a sample each are as samples without one.
-        unit = np.argsort(np.argsort(first))[found.ravel()]
-    values, place = np.unique(label, return_inverse=True)
+        unit = group_equal(first).place[found.ravel()]
+    values, place = group_equal(label)
     has = np.zeros((unit.max(initial=-1) + 1, values.size), dtype=bool)
     has[unit, place] = True
     # Columns backwards: strata of one class come in the order of the labels.
-    return Units(unit, np.unique(has[:, ::-1], axis=0, return_inverse=True)[1].ravel())
+    return Units(unit, group_equal(has[:, ::-1]).place)
 
 
 def stratified_weights(

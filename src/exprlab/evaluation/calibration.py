@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
+from exprlab.groups import group_equal
 from exprlab.outputs import Calibration, Isotonic, activate, log_odds
 
 # Root mean square of the logits after calibration, at least and at most. At 0.01 probabilities
@@ -122,7 +123,8 @@ def fit_calibration(
 def _rising(
     odds: NDArray[np.float64], is_class: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    x, place, weight = np.unique(odds, return_inverse=True, return_counts=True)
+    x, place = group_equal(odds)
+    weight = np.bincount(place)
     mean = np.bincount(place, weights=is_class) / weight
     y = isotonic_regression(mean, weights=weight).x
     y = np.clip(y, 1 / (odds.size + 2), (odds.size + 1) / (odds.size + 2))

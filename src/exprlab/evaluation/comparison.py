@@ -21,6 +21,7 @@ from exprlab.evaluation.bootstrap import (
     resampling_units,
 )
 from exprlab.evaluation.repeats import mean_limits
+from exprlab.groups import group_equal
 from exprlab.outputs import gathered
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def _components(positive: NDArray[np.bool_], score: NDArray) -> tuple[NDArray, N
 
 def _midranks(values: NDArray) -> NDArray[np.float64]:
     """Return ranks from 1 on; equal values share the mean of their ranks."""
-    _, group, count = np.unique(values, return_inverse=True, return_counts=True)
+    group = group_equal(values).place
+    count = np.bincount(group)
     return (np.cumsum(count) - (count - 1) / 2)[group]
 
 

@@ -18,6 +18,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import t as student
 
 from exprlab.evaluation.metrics import classification_metrics
+from exprlab.groups import group_equal
 
 # Labels (n_permutations, n_samples) from 0 on -> scores of the test samples, (.., n_test), or of
 # more than two classes (.., n_test, n_classes).
@@ -151,5 +152,5 @@ def _within_0_and_1(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return each column's ranks as a share of the samples; only their order matters."""
     if scores.ndim == 2:
         return np.column_stack([_within_0_and_1(column) for column in scores.T])
-    order = np.unique(scores, return_inverse=True)[1]
+    order = group_equal(scores).place
     return order / max(1, order.max())

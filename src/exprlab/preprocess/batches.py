@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from exprlab.groups import group_equal
+
 # Between which variances of a shift, relative to that of the noise, the likeliest is looked for.
 RATIO_RANGE = (1e-6, 1e2)
 
@@ -134,10 +136,10 @@ class BatchSums:
     """
 
     def __init__(self, batch: np.ndarray, label: np.ndarray, n_features: int) -> None:
-        self.batches, self._batch = np.unique(batch, return_inverse=True)
-        self.classes, self._label = np.unique(label, return_inverse=True)
+        self.batches, self._batch = group_equal(batch)
+        self.classes, self._label = group_equal(label)
         pairs = self._batch * len(self.classes) + self._label
-        self._pairs, self._pair = np.unique(pairs, return_inverse=True)
+        self._pairs, self._pair = group_equal(pairs)
         self._done = 0
         self._sums, self._known = (np.zeros((len(self._pairs), n_features)) for _ in range(2))
 

@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from exprlab.data.streams import TUNING, state
 from exprlab.errors import UserError
+from exprlab.groups import group_equal
 
 Tuning = Literal["auto", "validation", "cross_validation"]
 # Rows that train, and rows held out from them.
@@ -90,7 +91,7 @@ def tuned_on(folds: list[Fold]) -> str:
 def _deal(
     labels: np.ndarray, pool: np.ndarray, patients: np.ndarray | None, seed: int
 ) -> list[Fold]:
-    groups = pool if patients is None else np.unique(patients[pool], return_inverse=True)[1]
+    groups = pool if patients is None else group_equal(patients[pool]).place
     largest_class = np.unique(labels[pool], return_counts=True)[1].max()
     n_folds = min(FOLDS, int(largest_class), len(np.unique(groups)))
     if n_folds < 2:
