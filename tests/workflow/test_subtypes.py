@@ -124,9 +124,8 @@ def test_packed_model_gives_the_logits_of_training(tumours: Path, model: str) ->
     assert list(packed.classes) == CLASSES
     assert packed.threshold is None
     # Those of the other samples are of models that had not seen them (cross-validation).
-    trained = (
-        pd.read_parquet(run / "logits.parquet").set_index("sample_id").query("split == 'test'")
-    )
+    trained = pd.read_parquet(run / "logits.parquet").set_index("sample_id")
+    trained = trained[trained["split"] == "test"]
     predicted = predicted.loc[trained.index]
     close = np.isclose(by_class(predicted, "logit"), by_class(trained, "logit"), atol=1e-4)
     # A tree may ask for the very value of a training sample; the last bit of the input, which
