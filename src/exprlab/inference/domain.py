@@ -17,7 +17,7 @@ FOLDS = 5
 # samples to tell.
 FLAGGED = 0.01
 # Where there are not enough, a flagged sample has to be so far as well: in standard deviations.
-FAR = 2.5
+FAR = 3.0
 TINY = 1e-12
 
 
