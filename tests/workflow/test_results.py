@@ -77,7 +77,7 @@ def test_packed_model_gives_the_logits_of_training(finished: Workflow, run: str)
 def test_predict_by_hand_equals_the_rule(finished: Workflow, tmp_path: Path) -> None:
     results = finished.folder / "results/tumours"
     command = [sys.executable, "-m", "exprlab", "predict", "--model", results / "mlp/seed-0/model"]
-    command += ["--counts", results / "data/new_samples.h5ad"]
+    command += ["--expression", results / "data/new_samples.h5ad"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == (results / "mlp/seed-0/new_samples.tsv").read_text()
 

@@ -95,7 +95,7 @@ def test_server_answers_with_the_numbers_of_the_command(finished: Workflow, tmp_
     frame["batch"] = new.obs["batch"].astype(str)
     run = finished.folder / "results/tumours/mlp/seed-0"
     command = [sys.executable, "-m", "exprlab", "predict", "--model", run / "model"]
-    command += ["--counts", finished.folder / "results/tumours/data/new_samples.h5ad"]
+    command += ["--expression", finished.folder / "results/tumours/data/new_samples.h5ad"]
     command += ["--output", tmp_path / "new.parquet"]
     subprocess.run(command, check=True)
     table = pd.read_parquet(tmp_path / "new.parquet")

@@ -21,7 +21,7 @@ rule predict_samples:
     params:
         code=code_digest("predict"),
     shell:
-        "python -m exprlab predict --model {input.model} --counts {input.counts}"
+        "python -m exprlab predict --model {input.model} --expression {input.counts}"
         " --output {output} > {log} 2>&1"
 
 

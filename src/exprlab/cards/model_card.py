@@ -135,7 +135,7 @@ def _use(facts: RunFacts) -> list[str]:
             "measuring, same genes."
         )
     run = f"results/{facts.name}"
-    predict = ["exprlab", "predict", "--model", f"{run}/model", "--counts", "my_samples.h5ad"]
+    predict = ["exprlab", "predict", "--model", f"{run}/model", "--expression", "my_samples.tsv"]
     predict += ["--output", "predictions.tsv"]
     return [
         *bullets(

@@ -26,6 +26,14 @@ def add_cohort(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_genes_in(parser: argparse.ArgumentParser) -> None:
+    """Add --genes-in, which way round a table of expression values is."""
+    parser.add_argument(
+        "--genes-in", choices=("auto", "rows", "columns"), default="auto",
+        help="where genes are (default: auto, as ids tell)",
+    )  # fmt: skip
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add --seed."""
     parser.add_argument("--seed", type=int, required=True, help="seed of everything random")

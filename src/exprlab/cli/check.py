@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exprlab.cli.arguments import add_cohort
+from exprlab.cli.arguments import add_cohort, add_genes_in
 from exprlab.errors import UserError
 from exprlab.keys import COUNTS, VALUES
 
@@ -35,10 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("split", "a published split (default: split, if there)"),
     ):
         parser.add_argument(f"--{column}", metavar="COLUMN", help=f"column of the {what}")
-    parser.add_argument(
-        "--genes-in", choices=("auto", "rows", "columns"), default="auto",
-        help="where genes are (default: auto, as the ids of the sample table say)",
-    )  # fmt: skip
+    add_genes_in(parser)
     parser.add_argument(
         "--join", choices=("intersection", "union"), default="intersection",
         help="genes of several files: those of all, or of any (default: intersection)",

@@ -5,12 +5,30 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from exprlab.cli.arguments import add_paths
+from exprlab.cli.arguments import add_genes_in, add_paths
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_paths(parser, model="the packed model's folder", counts="raw counts (.h5ad)")
+    add_paths(parser, model="the packed model's folder")
+    parser.add_argument(
+        "--expression",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="expression values: .h5ad, text, .parquet, .mtx, or a folder of files per sample",
+    )
+    parser.add_argument(
+        "--samples",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="sample table, or several: which samples, and their batches; may be none",
+    )
+    parser.add_argument(
+        "--batch", metavar="COLUMN", help="column of the batches (default: batch, if there)"
+    )
+    add_genes_in(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="table: .tsv or .parquet; default: print"
     )
@@ -24,7 +42,8 @@ def run(args: argparse.Namespace) -> None:
     """Predict block by block and write the table."""
     import sys
 
-    from exprlab.data.formats import open_counts
+    from exprlab.cohort.opened import open_samples
+    from exprlab.config.files import FilesDataset
     from exprlab.data.tables import write_blocks
     from exprlab.inference.match_genes import read_aliases
     from exprlab.inference.model import load_model
@@ -32,5 +51,13 @@ def run(args: argparse.Namespace) -> None:
 
     model = load_model(args.model)
     aliases = read_aliases(args.gene_aliases) if args.gene_aliases else None
-    with open_counts(args.counts) as counts:
+    settings = FilesDataset(
+        expression=args.expression,
+        samples=args.samples,
+        values=model.preprocessor.values,
+        genes_in=args.genes_in,
+        join="union",
+        columns={"batch": args.batch} if args.batch else {},
+    )
+    with open_samples(settings, model.preprocessor.genes) as counts:
         write_blocks(args.output or sys.stdout, predict_file(model, counts, aliases=aliases))

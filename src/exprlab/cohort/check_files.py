@@ -49,20 +49,47 @@ def check_files(settings: FilesDataset, needs: Needs, problems: Problems) -> dic
     dict
         What was found, as `checks_json` gives it; without sizes where there are errors in reading.
     """
-    found, notes = _check(settings, needs, problems)
-    # What is wrong with labels is found by all that need the classes.
-    problems.errors = list(dict.fromkeys(problems.errors))
+    _, found, notes = _check(settings, needs, problems)
     return checks_json(found, notes, problems)
 
 
+def read_checked(
+    settings: FilesDataset, needs: Needs, problems: Problems, gene_ids: frozenset[str]
+) -> Cohort:
+    """Read a cohort and check it; `gene_ids` are genes that are looked for.
+
+    Raises
+    ------
+    UserError
+        With all errors, if there are any; warnings are left in `problems`.
+    """
+    cohort, _, _ = _check(settings, needs, problems, gene_ids)
+    problems.raise_errors()
+    assert cohort is not None, "what cannot be read is an error"
+    return cohort
+
+
 def _check(
-    settings: FilesDataset, needs: Needs, problems: Problems
-) -> tuple[dict[str, Any], list[str]]:
+    settings: FilesDataset,
+    needs: Needs,
+    problems: Problems,
+    gene_ids: frozenset[str] = frozenset(),
+) -> tuple[Cohort | None, dict[str, Any], list[str]]:
+    """Return the cohort, as far as it can be read, what was found in it, and notes."""
+    result = _checked(settings, needs, problems, gene_ids)
+    # What is wrong with labels is found by all that need the classes.
+    problems.errors = list(dict.fromkeys(problems.errors))
+    return result
+
+
+def _checked(
+    settings: FilesDataset, needs: Needs, problems: Problems, gene_ids: frozenset[str]
+) -> tuple[Cohort | None, dict[str, Any], list[str]]:
     sheet = read_sheets(settings, problems)
     if sheet is None and settings.samples:
         _check_values_alone(settings, problems)
-        return {}, []
-    tables = read_tables(settings, sheet, problems)
+        return None, {}, []
+    tables = read_tables(settings, sheet, problems, gene_ids)
     damaged = {error.file for error in problems.errors}
     notes = list(sheet.notes) if sheet else []
     for table in tables:
@@ -70,16 +97,17 @@ def _check(
     if sheet is not None:
         _check_sheet(sheet, settings, needs, problems)
     if len(tables) < len(settings.expression):
-        return {}, notes
+        return None, {}, notes
     cohort = assembled(tables, sheet, settings, problems)
     if cohort is None:
-        return {}, notes
+        return None, {}, notes
     _check_ends(cohort, problems)
     if not len(cohort.samples):
-        return {}, notes
+        return cohort, {}, notes
     if sheet is None:
         _check_own_samples(cohort, settings, needs, problems)
-    return check_cohort(cohort, needs, problems), list(dict.fromkeys([*cohort.notes, *notes]))
+    found = check_cohort(cohort, needs, problems)
+    return cohort, found, list(dict.fromkeys([*cohort.notes, *notes]))
 
 
 def _check_own_samples(

@@ -27,6 +27,8 @@ class Request:
         'rows', 'columns' or 'auto'.
     sample_ids
         Those of the sample table; none if there is no such table.
+    gene_ids
+        Genes that are looked for, such as those of a model; none if there is nothing to look for.
     columns
         Names of the columns of the sample table.
     others
@@ -38,6 +40,7 @@ class Request:
     values: str = COUNTS
     genes_in: str = "auto"
     sample_ids: frozenset[str] = frozenset()
+    gene_ids: frozenset[str] = frozenset()
     columns: frozenset[str] = frozenset()
     others: Mapping[str, frozenset[str]] = field(default_factory=dict)
     transcripts: Path | None = None

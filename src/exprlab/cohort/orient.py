@@ -92,7 +92,7 @@ def find_genes(grid: Grid, request: Request) -> tuple[str, str]:
             f"{listed(grid.row_ids, 2)})",
             _meant_ids(grid, request),
         )
-    return _by_genes(grid)
+    return _by_known_genes(grid, request) or _by_genes(grid)
 
 
 def _meant_ids(grid: Grid, request: Request) -> str:
@@ -138,6 +138,18 @@ def loose(name: str) -> str:
     """Return an id without what programs and people change: case, blanks, punctuation, R's X."""
     bare = re.sub(r"[\W_]+", ".", name.strip().casefold())
     return re.sub(r"^x(?=[\d.])", "", bare).strip(".")
+
+
+def _by_known_genes(grid: Grid, request: Request) -> tuple[str, str] | None:
+    """Return where the genes are if those that are looked for tell."""
+    hits = {
+        "rows": len(request.gene_ids.intersection(grid.row_ids)),
+        "columns": len(request.gene_ids.intersection(grid.column_ids)),
+    }
+    fewer, more = sorted(hits, key=lambda side: hits[side])
+    if not hits[more] or hits[fewer] > hits[more] / 10:
+        return None
+    return more, f"{hits[more]:,} genes that are looked for are {more}"
 
 
 def _by_genes(grid: Grid) -> tuple[str, str]:

@@ -47,12 +47,16 @@ def read_cohort(settings: FilesDataset, problems: Problems) -> Cohort | None:
 
 
 def read_tables(
-    settings: FilesDataset, sheet: Sheet | None, problems: Problems
+    settings: FilesDataset,
+    sheet: Sheet | None,
+    problems: Problems,
+    gene_ids: frozenset[str] = frozenset(),
 ) -> list[ExpressionTable]:
-    """Read the values of all files that can be read."""
+    """Read the values of all files that can be read; `gene_ids` are genes that are looked for."""
     request = Request(
         values=settings.values,
         genes_in=settings.genes_in,
+        gene_ids=gene_ids,
         sample_ids=frozenset() if sheet is None else frozenset(sheet.samples.index),
         columns=frozenset() if sheet is None else frozenset(sheet.samples.columns),
         others={} if sheet is None else _unique_texts(sheet),
