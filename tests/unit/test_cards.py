@@ -204,7 +204,7 @@ def test_commands_of_the_card_work(work: Path) -> None:
     predict, verify = [shlex.split(x) for x in block.splitlines() if not x.startswith("#")]
     assert predict[0] == verify[0] == "exprlab"
     samples = "results/tumours/data/new_samples.h5ad"
-    predict = [samples if word == "my_samples.h5ad" else word for word in predict[1:]]
+    predict = [samples if word == "my_samples.tsv" else word for word in predict[1:]]
     subprocess.run([sys.executable, "-m", "exprlab", *predict], cwd=work, check=True)
     made = (work / "results/tumours/mlp/seed-3/new_samples.tsv").read_text()
     assert (work / "predictions.tsv").read_text() == made
