@@ -58,6 +58,17 @@ TRAIN = "train"
 VAL = "val"
 TEST = "test"
 SPLITS = (TRAIN, VAL, TEST)
+# What a published split may call them; capitals do not matter.
+SPLIT_WORDS = {
+    TRAIN: TRAIN,
+    "training": TRAIN,
+    VAL: VAL,
+    "valid": VAL,
+    "validation": VAL,
+    "dev": VAL,
+    TEST: TEST,
+    "testing": TEST,
+}
 # Samples that neither train nor test: those that a smaller training part (experiment.train_sizes)
 # leaves out, and other samples of a test batch's patients.
 UNUSED = "unused"
@@ -133,6 +144,11 @@ SIDE_FILES = frozenset({STATUS_FILE, TIMING_FILE, ENVIRONMENT_FILE, DIFF_FILE, E
 # Files of the self-contained model folder.
 MODEL_JSON = "model.json"
 MODEL_WEIGHTS = "model.safetensors"
+
+
+def split_of_word(word: object) -> str | None:
+    """Return the split that a word of a published split means, None if it means none."""
+    return SPLIT_WORDS.get(str(word).strip().lower())
 
 
 # A split is one division of the samples; a repeat is all that a seed makes: one split, or several

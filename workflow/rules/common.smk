@@ -12,8 +12,8 @@ try:
     from exprlab.config.models import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.files import digest_of
-    from exprlab.keys import ORACLE, SIDE_FILES, SPLIT_PATTERN, WHOLE_SPLIT_PATTERN
-    from exprlab.keys import split_name, split_parts
+    from exprlab.keys import LEAVE_ONE_BATCH_OUT, ORACLE, SIDE_FILES
+    from exprlab.keys import SPLIT_PATTERN, WHOLE_SPLIT_PATTERN, split_name, split_parts
     from exprlab.provenance.code import code_digest
     from exprlab.provenance.lineage import lineage_of, pack
 except ImportError as error:
@@ -187,7 +187,8 @@ def files_to_check(wildcards):
 def check_arguments(wildcards):
     """Give what `exprlab check` is told of the cohort, in words of the command line."""
     if wildcards.dataset in OWN:
-        return ["--params", cohort_params(wildcards), "--cohort", wildcards.cohort]
+        needed = ["--smallest-class", str(DESIGNS[wildcards.dataset].smallest_class)]
+        return ["--params", cohort_params(wildcards), "--cohort", wildcards.cohort, *needed]
     labels = ["--no-labels"] if wildcards.cohort == "new_samples" else []
     classes = CONFIG.datasets[wildcards.dataset].classes
     return [files_to_check(wildcards), "--classes", *classes, *labels]
@@ -245,6 +246,14 @@ def oracle_predictions(wildcards):
     path = f"results/{wildcards.dataset}/oracle/{split}/predictions.parquet"
     known = wildcards.dataset in SIMULATED and getattr(wildcards, "model", "") != ORACLE
     return path if known else []
+
+
+def left_out_batch(wildcards):
+    """Give what the shift of the tested batch is told from, where training has not seen it."""
+    if DESIGNS[wildcards.dataset].name != LEAVE_ONE_BATCH_OUT:
+        return []
+    data = f"results/{wildcards.dataset}"
+    return [f"{data}/data/cohort.h5ad", f"{data}/preprocessing/{wildcards.split}/features.npy"]
 
 
 def oracle_evaluation(wildcards):

@@ -95,6 +95,7 @@ rule evaluate_model:
         logits="results/{dataset}/{model}/{split}/logits.parquet",
         model="results/{dataset}/{model}/{split}/model",
         oracle=oracle_predictions,
+        left_out=left_out_batch,
     output:
         evaluation="results/{dataset}/{model}/{split}/evaluation.json",
         predictions="results/{dataset}/{model}/{split}/predictions.parquet",
@@ -106,7 +107,7 @@ rule evaluate_model:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000, copies=1),
         runtime=10,
     params:
         settings=as_json(CONFIG.evaluation),
@@ -114,7 +115,7 @@ rule evaluate_model:
         code=code_digest("evaluate"),
     shell:
         "python -m exprlab evaluate --logits {input.logits} --model {input.model}"
-        " --oracle {input.oracle} --evaluation {output.evaluation}"
+        " --oracle {input.oracle} --left-out {input.left_out} --evaluation {output.evaluation}"
         " --predictions {output.predictions} --params {params.settings:q} --seed {params.seed}"
         " > {log} 2>&1"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exprlab.cli.arguments import add_cohort, add_genes_in
+from exprlab.config.designs import Design
 from exprlab.errors import UserError
 from exprlab.keys import COUNTS, VALUES
 
@@ -45,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the labels that there may be (default: those that there are)",
     )  # fmt: skip
     parser.add_argument("--no-labels", action="store_true", help="new samples: no labels needed")
+    parser.add_argument(
+        "--smallest-class", type=int, default=Design().smallest_class, metavar="N",
+        help="patients, or samples, of each class that the evaluation needs (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="check the cohorts of files of this config"
     )
@@ -117,10 +122,11 @@ def _check(
         from exprlab.data.formats import open_counts
 
         with open_counts(path) as counts:
-            needs = Needs(counts.values, labels)
+            needs = Needs(counts.values, labels, args.smallest_class)
             found = check_counts(counts, needs, problems, args.classes)
     else:
-        found = check_files(settings, Needs(settings.values, labels), problems)
+        needs = Needs(settings.values, labels, args.smallest_class)
+        found = check_files(settings, needs, problems)
     print("\n".join(_described(settings, found)))
     return found
 

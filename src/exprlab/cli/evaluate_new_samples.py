@@ -38,7 +38,6 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.files import read_json, write_json
     from exprlab.keys import (
         CALIBRATED,
-        LABEL,
         LOGIT,
         MODEL_JSON,
         PROBABILITY,
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         predictions.setdefault(model, {})[split] = table.set_index(SAMPLE_ID)
         thresholds.setdefault(model, {})[split] = packed["threshold"]
     result = judge_new_cohort(
-        samples[LABEL].astype(object) if LABEL in samples else samples.index.to_series(),
+        samples,
         predictions,
         thresholds,
         read_posterior(args.oracle) if args.oracle else None,

@@ -24,11 +24,9 @@ from exprlab.cohort.sheet_checks import (
     check_split,
 )
 from exprlab.cohort.table import Cohort, ExpressionTable
+from exprlab.config.designs import Design
 from exprlab.errors import did_you_mean
 from exprlab.keys import BATCH, COUNTS, LABEL, PATIENT, SPLIT, class_order
-
-# Training, validation and test samples need one of each class.
-SMALLEST_CLASS = 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Needs:
 
     kind: str = COUNTS
     labels: bool = True
-    smallest_class: int = SMALLEST_CLASS
+    smallest_class: int = Design().smallest_class
 
 
 def check_matrix(

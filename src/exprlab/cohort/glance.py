@@ -6,12 +6,13 @@ It reads as little as it can, without pandas, and leaves complaints to the check
 from __future__ import annotations
 
 import csv
-import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from zipfile import BadZipFile
 
+from exprlab.cohort.stream import Unreadable, opened
 from exprlab.config.files import FilesDataset
 from exprlab.errors import UserError
 from exprlab.keys import BATCH, SPLIT
@@ -51,10 +52,12 @@ def glance(dataset: FilesDataset) -> Glance:
             found += _look(path, dataset.columns.batch or BATCH, dataset.columns.split or SPLIT)
         except FileNotFoundError:
             raise UserError(f"{path}: no such file; correct datasets.*.samples") from None
+        except Unreadable as error:
+            raise UserError(f"{path}: {error.what}; {error.remedy}") from None
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise UserError(
                 f"{path}: cannot be read as a sample table ({error}); allowed: .tsv, .csv or .txt "
-                "(also .gz), .xlsx, .h5ad"
+                "(also .gz, .zst), .xlsx, .h5ad"
             ) from None
     return found
 
@@ -77,15 +80,13 @@ def _rows(path: Path) -> Rows:
     if path.suffix == ".xlsx":
         yield from _rows_of_xlsx(path)
         return
-    with (gzip.open if path.suffix == ".gz" else open)(
-        path, "rt", encoding="utf-8-sig", newline=""
-    ) as stream:
-        header = stream.readline()
-        stream.seek(0)
-        # The character that parts the header into most columns.
-        delimiter = max("\t,;", key=header.count)
-        for row in csv.reader(stream, delimiter=delimiter):
-            yield [cell.strip() for cell in row]
+    with opened(path) as stream:
+        text = stream.read().decode("utf-8-sig")
+    header = text.partition("\n")[0]
+    # The character that parts the header into most columns.
+    delimiter = max("\t,;", key=header.count)
+    for row in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
+        yield [cell.strip() for cell in row]
 
 
 def _rows_of_xlsx(path: Path) -> Rows:

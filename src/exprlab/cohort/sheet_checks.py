@@ -13,7 +13,16 @@ import pandas as pd
 from exprlab.cohort.ids import is_absent
 from exprlab.cohort.problems import SHOWN, Problems, listed
 from exprlab.errors import did_you_mean
-from exprlab.keys import BATCH, LABEL, PATIENT, SPLIT, SPLITS, TEST, TRAIN
+from exprlab.keys import (
+    BATCH,
+    LABEL,
+    PATIENT,
+    SPLIT,
+    SPLIT_WORDS,
+    TEST,
+    TRAIN,
+    split_of_word,
+)
 
 
 @dataclass(frozen=True)
@@ -104,16 +113,17 @@ def check_split(
     """
     if SPLIT not in samples:
         return
-    split = samples[SPLIT].astype(str)
-    filled = ~split.map(is_absent).astype(bool).to_numpy()
-    unknown = np.flatnonzero(filled & ~split.isin(SPLITS).to_numpy())
+    found = samples[SPLIT].astype(str)
+    filled = ~found.map(is_absent).astype(bool).to_numpy()
+    split = found.map(split_of_word)
+    unknown = np.flatnonzero(filled & split.isna().to_numpy())
     for number, i in enumerate(unknown[:SHOWN], start=1):
         more = f" ({len(unknown) - SHOWN} more such samples)"
         problems.error(
             *places.cell(int(i), SPLIT),
-            f"found '{split.iloc[i]}'{more if number == SHOWN < len(unknown) else ''}; "
-            f"allowed: {', '.join(SPLITS)}",
-            f"correct it{did_you_mean(split.iloc[i].strip().casefold(), SPLITS)}",
+            f"found '{found.iloc[i]}'{more if number == SHOWN < len(unknown) else ''}; "
+            f"allowed: {', '.join(SPLIT_WORDS)}",
+            f"correct it{did_you_mean(found.iloc[i].strip().casefold(), SPLIT_WORDS)}",
         )
     for part in (TRAIN, TEST):
         members = samples[(split == part).to_numpy()]
@@ -134,7 +144,8 @@ def check_split(
                     "each class must be there to train and to test on",
                 )
     if PATIENT in samples:
-        _check_crossing(samples[filled], np.flatnonzero(filled), places, problems)
+        meant = samples.assign(**{SPLIT: split.fillna(found)})[filled]
+        _check_crossing(meant, np.flatnonzero(filled), places, problems)
 
 
 def _check_crossing(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from exprlab.keys import HOLDOUT, split_name, split_parts
+from exprlab.keys import HOLDOUT, K_FOLD, split_name, split_parts
 
 # From so many samples on, one division is enough. A fifth of 500 samples, half of them positive,
 # tells an AUROC of 0.8 to about plus or minus 0.09 (Hanley & McNeil 1982); with fewer the interval
@@ -21,6 +21,14 @@ class Design:
 
     name: str = HOLDOUT
     folds: int = 0
+
+    @property
+    def smallest_class(self) -> int:
+        """How many patients of each class it needs: one to test in each fold, and three at least.
+
+        One each to train, to validate and to test.
+        """
+        return max(3, self.folds if self.name == K_FOLD else 0)
 
     def splits(self, seed: int, size: int | None = None) -> list[str]:
         """Return the splits of one repeat."""

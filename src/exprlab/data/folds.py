@@ -7,19 +7,19 @@ import pandas as pd
 from exprlab.data.dealing import composition_of, deal, patients_of
 from exprlab.data.streams import FOLDS, stream
 from exprlab.errors import UserError, did_you_mean
-from exprlab.keys import BATCH, LABEL, PATIENT, SPLIT, SPLITS, TEST, TRAIN, UNUSED, VAL
-
-# Spellings of a published split that leave no doubt; capitals do not matter.
-SPELLINGS = {
-    TRAIN: TRAIN,
-    "training": TRAIN,
-    VAL: VAL,
-    "valid": VAL,
-    "validation": VAL,
-    "dev": VAL,
-    TEST: TEST,
-    "testing": TEST,
-}
+from exprlab.keys import (
+    BATCH,
+    LABEL,
+    PATIENT,
+    SPLIT,
+    SPLIT_WORDS,
+    SPLITS,
+    TEST,
+    TRAIN,
+    UNUSED,
+    VAL,
+    split_of_word,
+)
 
 
 def dealt_fold(samples: pd.DataFrame, folds: int, seed: int, fold: int) -> pd.Series:
@@ -113,13 +113,13 @@ def published_split(samples: pd.DataFrame) -> pd.Series:
             "datasets.*.columns.split, or choose holdout or k_fold"
         )
     found = samples[SPLIT].astype(object).where(samples[SPLIT].notna(), "")
-    side = found.map(lambda word: SPELLINGS.get(str(word).strip().lower()))
+    side = found.map(split_of_word)
     odd = side.index[side.isna()]
     if len(odd):
         word = str(found[odd[0]])
         raise UserError(
             f"column '{SPLIT}', sample '{odd[0]}': found '{word}'; allowed: "
-            f"{', '.join(SPELLINGS)}{did_you_mean(word, SPELLINGS)}"
+            f"{', '.join(SPLIT_WORDS)}{did_you_mean(word, SPLIT_WORDS)}"
         )
     _check_whole_patients(patients_of(samples), side)
     _check_parts(samples[LABEL].astype(str), side)

@@ -20,7 +20,7 @@ ORACLES = {keys.ORACLE: keys.ORACLE_RECORDED, "oracle without batches": keys.ORA
 
 
 def judge_new_cohort(
-    label: pd.Series,
+    samples: pd.DataFrame,
     predictions: Mapping[str, Mapping[str, pd.DataFrame]],
     thresholds: Mapping[str, Mapping[str, float | None]],
     posterior: pd.DataFrame | None,
@@ -31,8 +31,9 @@ def judge_new_cohort(
 
     Parameters
     ----------
-    label
-        Name of each sample's class, missing where it is not known; indexed by sample id.
+    samples
+        Indexed by sample id. Columns `label`, the name of the class, missing where it is not known,
+        and maybe `patient`, whose samples are resampled together; there may be none of these.
     predictions
         Model -> split -> table of new_samples.tsv, indexed by sample id.
     thresholds
@@ -52,7 +53,7 @@ def judge_new_cohort(
         split -> ``n_predicted`` and ``metrics`` (metric -> value, low, high). ``models`` is empty
         where a class has no sample. Samples without a label or a prediction are left out.
     """
-    known = label[label.isin(classes)]
+    known = samples[samples[keys.LABEL].isin(classes)] if keys.LABEL in samples else samples[:0]
     columns = keys.output_columns(keys.CALIBRATED, classes)
     tables = {
         (model, split): (table[columns], thresholds[model][split])
@@ -65,14 +66,16 @@ def judge_new_cohort(
             for name, prefix in ORACLES.items()
             if prefix + classes[-1] in posterior
         }
-    n_per_class = {name: int((known == name).sum()) for name in classes}
+    n_per_class = {
+        name: int((known[keys.LABEL] == name).sum()) if len(known) else 0 for name in classes
+    }
     models: dict[str, dict[str, Any]] = {}
     if all(n_per_class.values()):
         for (model, split), (probability, threshold) in tables.items():
             found = _judged(known, probability, threshold, settings, classes)
             models.setdefault(model, {})[split] = found
     return {
-        "n_samples": len(label),
+        "n_samples": len(samples),
         "classes": list(classes),
         "n_per_class": n_per_class,
         "confidence": settings.confidence,
@@ -81,15 +84,16 @@ def judge_new_cohort(
 
 
 def _judged(
-    label: pd.Series,
+    known: pd.DataFrame,
     table: pd.DataFrame,
     threshold: float | None,
     settings: EvaluationConfig,
     classes: Sequence[str],
 ) -> dict[str, Any]:
     """Return the metrics of one model on the samples that it has predicted."""
-    table = table.reindex(label.index).dropna()
-    truth = np.array([classes.index(name) for name in label[table.index]], dtype=np.int8)
+    table = table.reindex(known.index).dropna()
+    known = known.loc[table.index]
+    truth = np.array([classes.index(name) for name in known[keys.LABEL]], dtype=np.int8)
     probability = table.to_numpy()
     found = intervals(
         truth,
@@ -100,6 +104,15 @@ def _judged(
         n_bins=settings.ece_bins,
         # The same resamples for all, so that models are compared on the same draws.
         rng=np.random.default_rng(0),
+        patient=_patients(known),
     )
     metrics = {name: interval._asdict() for name, interval in found.items()}
     return {"n_predicted": len(table), "metrics": metrics}
+
+
+def _patients(samples: pd.DataFrame) -> np.ndarray | None:
+    """Return whose each sample is; one without a patient is of its own."""
+    if keys.PATIENT not in samples:
+        return None
+    named = samples[keys.PATIENT].astype(object)
+    return named.where(named.notna(), samples.index.to_series()).astype(str).to_numpy()

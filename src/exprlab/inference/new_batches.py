@@ -81,3 +81,29 @@ def settle(model: Model, features: np.ndarray) -> NewBatch:
         if np.abs(fraction - before).max() < 1e-4:
             break
     return NewBatch(shifts.shift_of(mean, fraction, len(features)), len(features), fraction)
+
+
+def logits_of_left_out_batch(model: Model, features: np.ndarray, batch: np.ndarray) -> np.ndarray:
+    """Return the logits of batches left out of training, as `exprlab predict` gives them.
+
+    Parameters
+    ----------
+    model
+        The trained model.
+    features
+        Of these samples alone, as preprocessing leaves them: a batch that training has not seen
+        still has its shift (n_samples, n_features).
+    batch
+        Name of each sample's batch, "" where it has none.
+
+    Returns
+    -------
+    (n_samples,) array, or (n_samples, n_classes) for more than two classes
+    """
+    known = model.preprocessor.batches.names
+    new = sorted(set(batch) - {*known, ""}) if known else []
+    inputs = np.array(features)
+    for name in new:
+        own = batch == name
+        inputs[own] -= settle(model, features[own & chosen_samples(batch, new)]).shift
+    return model.logit_function()(inputs)
