@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from exprlab.evaluation.metrics import classification_metrics, sample_losses
+from exprlab.evaluation.unseen import Cases, unseen_metrics, widened
 from exprlab.groups import group_equal
+from exprlab.outputs import decide
 
 # Weights held at once: a megabyte or two stays in the cache, and 100,000 resamples fit in memory.
 _WEIGHTS_AT_ONCE = 200_000
@@ -174,26 +176,32 @@ def intervals(
     Returns
     -------
     dict
-        Name of the metric to (value, low, high); NaN where a class is missing. A metric without
-        spread, such as the auroc of perfectly separated classes, has an interval of width 0:
-        the bootstrap cannot see what these samples do not show.
+        Name of the metric to (value, low, high); NaN where a class is missing. Of a metric that no
+        resample changes, such as the auroc of perfectly separated classes, the interval is that of
+        `exprlab.evaluation.unseen`.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
+    called = decide(probability, threshold) if called is None else np.asarray(called)
     how = {"n_bins": n_bins, "called": called, "fold": fold}
-    point = classification_metrics(label, probability, threshold, **how)
+    point = classification_metrics(label, probability, **how)
     chunks = [
         classification_metrics(
-            label, probability, threshold, stratified_weights(label, n, rng, patient), **how
+            label, probability, weights=stratified_weights(label, n, rng, patient), **how
         )
         for n in chunk_sizes(label.size, n_resamples)
     ]
+    cases = Cases(label, probability, called, *map(_array, (patient, fold)))
+    unseen = unseen_metrics(cases, confidence, n_bins)
     found = {}
     for name, value in point.items():
         resampled = np.concatenate([chunk[name] for chunk in chunks])
-        found[name] = Interval(
-            float(value), *percentile_limits(float(value), resampled, confidence)
-        )
+        limits = percentile_limits(float(value), resampled, confidence)
+        found[name] = Interval(float(value), *widened(limits, unseen[name]))
     return found
+
+
+def _array(given: ArrayLike | None) -> NDArray | None:
+    return None if given is None else np.asarray(given)
 
 
 def mean_interval(

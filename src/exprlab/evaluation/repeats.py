@@ -16,6 +16,7 @@ from exprlab.evaluation.bootstrap import (
     unit_weights,
 )
 from exprlab.evaluation.metrics import classification_metrics
+from exprlab.evaluation.unseen import Cases, unseen_metrics, widened
 from exprlab.outputs import gathered
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def mean_limits(
     Returns
     -------
     dict
-        Metric to the limits; NaN where the metric is not defined in any repeat.
+        Metric to the limits; NaN where the metric is not defined in any repeat. Of a metric that no
+        resample changes they are those of `exprlab.evaluation.unseen`.
 
     References
     ----------
@@ -56,7 +58,7 @@ def mean_limits(
        cross-validation, JMLR 5, 1089-1105.
     """
     labels = [np.asarray(table[keys.LABEL]) for table in tables]
-    patients = [np.asarray(table.get(keys.PATIENT, table[keys.SAMPLE_ID])) for table in tables]
+    patients = [_cases(table).patient for table in tables]
     unit, stratum = resampling_units(np.concatenate(labels), np.concatenate(patients))
     of_table = np.split(unit, np.cumsum([label.size for label in labels])[:-1])
     point = _means([_metrics(table, None, settings) for table in tables])
@@ -69,24 +71,34 @@ def mean_limits(
             for table, units in zip(tables, of_table, strict=True)
         ]
         chunks.append(_means(found))
-    return {
-        name: percentile_limits(
-            float(point[name]), np.concatenate([c[name] for c in chunks]), settings.confidence
-        )
-        for name in keys.METRICS
-    }
+    unseen = _means(
+        [unseen_metrics(_cases(t), settings.confidence, settings.ece_bins) for t in tables]
+    )
+    limits = {}
+    for name in keys.METRICS:
+        resampled = np.concatenate([chunk[name] for chunk in chunks])
+        found = percentile_limits(float(point[name]), resampled, settings.confidence)
+        limits[name] = widened(found, unseen[name])
+    return limits
+
+
+def _cases(table: Table) -> Cases:
+    fold = table.get(keys.FOLD)
+    return Cases(
+        label=np.asarray(table[keys.LABEL]),
+        probability=gathered(keys.CALIBRATED, table),
+        called=np.asarray(table[keys.PREDICTION]),
+        patient=np.asarray(table.get(keys.PATIENT, table[keys.SAMPLE_ID])),
+        fold=None if fold is None else np.asarray(fold),
+    )
 
 
 def _metrics(
     table: Table, weights: NDArray[np.float64] | None, settings: EvaluationConfig
 ) -> dict[str, NDArray[np.float64]]:
+    label, probability, called, _, fold = _cases(table)
     return classification_metrics(
-        np.asarray(table[keys.LABEL]),
-        gathered(keys.CALIBRATED, table),
-        weights=weights,
-        n_bins=settings.ece_bins,
-        called=np.asarray(table[keys.PREDICTION]),
-        fold=table.get(keys.FOLD),
+        label, probability, weights=weights, n_bins=settings.ece_bins, called=called, fold=fold
     )
 
 
