@@ -35,6 +35,7 @@ COLOURS = {
     "evaluate": "#0072B2",
     "infer": "#0072B2",
     "explain": "#0072B2",
+    "learning": "#0072B2",
     "report": "#6B6B6B",
     "track": "#6B6B6B",
 }

@@ -15,10 +15,10 @@ def interpretability(experiment: Experiment) -> list[str]:
     for run in experiment.one_per("model"):
         if run.network["kind"] == "logistic":
             words = (
-                "transparent: one weight per gene, on scaled log counts; a positive weight speaks "
+                "transparent: one weight per gene, on scaled log values; a positive weight speaks "
                 f"for {run.classes[-1]} (tensor `network.weight` of `model/model.safetensors`)"
                 if len(run.classes) == 2
-                else "transparent: one weight per gene and class, on scaled log counts (tensor "
+                else "transparent: one weight per gene and class, on scaled log values (tensor "
                 "`network.weight` of `model/model.safetensors`)"
             )
         else:

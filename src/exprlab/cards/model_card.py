@@ -108,6 +108,7 @@ def _details(facts: RunFacts) -> list[str]:
             f"Architecture: {escape(phrases.architecture_words(network))}; "
             f"{count(network['n_parameters'], 'parameter')}.",
             f"{ended}.",
+            *phrases.tuning_words(network, facts.params["model"]),
             f"Seed: {facts.record['seed']}; it decides the split, what is random in training, and "
             "the bootstrap.",
             f"Calibration: {phrases.calibration_words(packed, two)}, fitted on held-out samples.",

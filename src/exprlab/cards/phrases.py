@@ -34,6 +34,23 @@ def architecture_words(network: Mapping[str, Any]) -> str:
     return f"{inputs} in, {between}{count(outputs, 'logit')} out"
 
 
+def tuning_words(network: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    """Return how cross-validation made the model, where there were too few to validate on."""
+    if not network.get("cross_validated"):
+        return []
+    words = [
+        "Cross-validation: there were few validation samples, so all samples outside the test were "
+        "dealt into folds, each judged by models that had not seen it. That decided when to stop "
+        "and how to calibrate; the model itself learned from all of them."
+    ]
+    if network["architecture"].get("hidden", []) != settings.get("hidden", []):
+        words.append(
+            "Its hidden units are those of several networks side by side, each on another number "
+            "of principal components of the genes; what they say is averaged."
+        )
+    return words
+
+
 def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
     """Return what holds a model back from learning its training samples by heart."""
     if settings["kind"] == "logistic":

@@ -24,7 +24,7 @@ GLOSSARY = (
      "fraction, over bins of probability; smaller is better"),
     ("integrated gradients", "a method that divides the difference in logit between a sample and "
      "the mean sample among the genes"),
-    ("saliency", "how fast the logit changes with a gene, per standard deviation of its log count"),
+    ("saliency", "how fast the logit changes with a gene, per standard deviation of its log value"),
     ("average precision", "mean share of causal genes among the first ones, as the list grows to "
      "each causal gene; chance reaches their share of all genes"),
     ("Jaccard", "genes that two lists share, over the genes that are in either"),

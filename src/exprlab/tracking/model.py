@@ -20,7 +20,7 @@ PYFUNC = Path(__file__).with_name("pyfunc.py")
 
 
 def save_mlflow_model(model_folder: Path, target: Path) -> None:
-    """Write an MLflow model that predicts from raw counts.
+    """Write an MLflow model that predicts from values as they were measured.
 
     It has no signature and no input example: with 20,000 gene columns they cost half a minute to
     write and seconds to load, and the model itself says which genes it needs. A signature would

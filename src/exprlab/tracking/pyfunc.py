@@ -68,7 +68,9 @@ class ExpressionModel(PythonModel):
         """
         if not isinstance(model_input, pd.DataFrame):
             found = type(model_input).__name__
-            raise _refusal(f"found {found}; send a table of raw counts, e.g. as dataframe_split")
+            raise _refusal(
+                f"found {found}; send a table with genes in columns, e.g. as dataframe_split"
+            )
         try:
             table = self.predict_frame(self.model, model_input)
         except self.user_error as error:
