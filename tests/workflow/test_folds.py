@@ -150,3 +150,27 @@ def test_batches_are_left_out_in_turn(batches: Workflow) -> None:
         assert evaluation["metrics"]["auroc"] == {"value": None, "low": None, "high": None}
         assert evaluation["metrics"]["log_loss"]["value"] > 0
     assert all(entry["value"] is not None for entry in found["metrics"].values())
+
+
+def test_a_batch_left_out_is_judged_as_predict_would_treat_it(batches: Workflow) -> None:
+    """Its shift is told from its own samples, without labels, as that of a batch to come."""
+    from anndata import read_h5ad
+
+    cohort = read_h5ad(batches.folder / "results/tumours/data/cohort.h5ad")
+    settled = 0
+    for model in ("mlp", "logistic"):
+        run = f"results/tumours/{model}/seed-0-fold-2"
+        expected = pd.read_parquet(batches.folder / run / "predictions.parquet")
+        expected = expected.set_index("sample_id")
+        left_out = cohort[expected.index].copy()
+        del left_out.obs["label"]
+        left_out.write_h5ad(batches.folder / "left_out.h5ad")
+        command = [sys.executable, "-m", "exprlab", "predict", "--model", f"{run}/model"]
+        command += ["--expression", "left_out.h5ad", "--output", "left_out.parquet"]
+        subprocess.run(command, check=True, cwd=batches.folder)
+        found = pd.read_parquet(batches.folder / "left_out.parquet").set_index("sample_id")
+        logit = found["logit"].loc[expected.index]
+        np.testing.assert_allclose(logit, expected["logit"], rtol=1e-5, atol=1e-5)
+        before = pd.read_parquet(batches.folder / run / "logits.parquet").set_index("sample_id")
+        settled += not np.allclose(logit, before["logit"].loc[expected.index], atol=1e-3)
+    assert settled == 2, "the batch was meant to have a shift"
