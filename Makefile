@@ -20,7 +20,7 @@ run: $(VENV)/.installed  ## run the default experiment (set-up included); CORES=
 	snakemake --cores $(CORES) $(ARGS)
 
 test: $(VENV)/.installed-test  ## run the whole test suite (set-up included)
-	python -m pytest -n 2 --dist loadfile $(ARGS)
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 cluster-test: $(VENV)/.installed-test  ## compare a local run with one on a SLURM that is set up on this machine
 	tests/cluster/one_node_cluster.sh install

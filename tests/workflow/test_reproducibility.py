@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from cluster.lab import has_slurm
 from workflow.conftest import Workflow
-from workflow.disturb import chaos
 from workflow.perturbations import PERTURBATIONS, has_emulator, on_slurm, other_processor
-from workflow.test_mlflow import client_of, runs_of
 
 from exprlab.files import sha256
 
@@ -65,20 +63,3 @@ def test_perturbation_changes_no_byte(
     assert [name for name in first if first[name] != second[name]] == []
     # The manifest itself among them.
     assert finished.files() == other.files()
-
-
-def test_chaos_ends_as_if_nothing_had_happened(finished: Workflow, tmp_path: Path) -> None:
-    world = Workflow(tmp_path / "chaos")
-    starts = chaos(world, kills=20, seed=8, say=print)
-    assert starts >= 20
-    done = world.run()
-    assert done.returncode == 0, done.stdout
-    assert world.manifest() == finished.manifest()
-    assert world.files() == finished.files()
-    runs = runs_of(world)  # which fails if a run is there twice
-    assert len(runs) == 5
-    assert {run.info.status for run in runs.values()} == {"FINISHED"}
-    (experiment,) = client_of(world).search_experiments(filter_string="name = 'smaller-world'")
-    assert {run.info.run_id for run in runs.values()} == {
-        run.info.run_id for run in client_of(world).search_runs([experiment.experiment_id])
-    }
