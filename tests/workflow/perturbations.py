@@ -24,6 +24,9 @@ from workflow.disturb import benchmarks, kill_all, kill_in, wait_until
 
 # Everything but the publication.
 TARGET = "results/manifest.json"
+# Processors as QEMU calls them, without features that it would warn about.
+HASWELL = "Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-invpcid,-rtm"
+EPYC = "EPYC,-pcid,-x2apic,-tsc-deadline"
 # Rule -> command of exprlab, in the order of the DAG.
 COMMANDS = {
     "simulate_cohort": "simulate", "compute_oracle": "oracle", "check_data": "check",
@@ -175,15 +178,17 @@ def on_slurm(first: Workflow, folder: Path) -> Workflow:
 
 
 def other_processor(first: Workflow, folder: Path) -> Workflow:
-    """A processor of 2013 with AVX2 and without AVX-512 (Haswell), which QEMU emulates.
+    """An older processor of the same maker, with AVX2 and without AVX-512, which QEMU emulates.
 
-    For the smaller world; the default experiment would take hours.
+    Intel's of 2013 (Haswell) or AMD's of 2017 (EPYC): MKL takes another path on AMD's. For the
+    smaller world; the default experiment would take hours.
     """
     if not has_emulator():
         raise NotImplementedError("needs qemu-x86_64 (Debian: apt install qemu-user)")
     folder.mkdir(parents=True)
     shell = folder / "emulate.sh"
-    model = "Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-invpcid,-rtm"
+    is_amd = "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
+    model = EPYC if is_amd else HASWELL
     shell.write_text(f'python() {{ qemu-x86_64 -cpu {model} "{sys.executable}" "$@"; }}\n')
     return finish(replace(first, folder=folder, environment={"BASH_ENV": str(shell)}))
 
