@@ -15,6 +15,7 @@ import pytest
 from laboratory import N_GENES, N_SAMPLES, Lab
 
 from exprlab.cli.main import main
+from exprlab.data.folds import published_split
 
 
 @dataclass(frozen=True)
@@ -428,6 +429,23 @@ def no_test_samples(lab: Lab) -> None:
     lab.sheet["split"] = "train"
 
 
+@damage("samples.tsv: column 'label'", "'rare' has only 2 patients", "needs 3 or more")
+def class_of_two_patients(lab: Lab) -> None:
+    lab.sheet.loc[[0, 1, 2, 3], "label"] = "rare"
+
+
+@damage("samples.tsv: column 'label'", "'rare' has only 4 patients", "needs 5 or more")
+def class_smaller_than_the_folds(lab: Lab) -> None:
+    lab.sheet.loc[range(8), "label"] = "rare"
+    lab.options += ["--smallest-class", "5"]
+
+
+@damage("samples.tsv: row 5", "lab-003", "column 'split'", "patient 'p1'", "the same part")
+def patient_crossing_a_split_in_other_words(lab: Lab) -> None:
+    lab.sheet["split"] = lab.sheet["split"].replace({"train": "Training", "test": "testing"})
+    lab.sheet.loc[3, "split"] = "testing"
+
+
 @damage("samples.tsv: column 'batch'", "confounded", "one class only", warning=True)
 def batch_is_the_label(lab: Lab) -> None:
     lab.sheet["batch"] = lab.sheet["label"].map({"tumor": "b1", "normal": "b2"})
@@ -546,6 +564,18 @@ def test_clean_cohort_passes_without_a_warning(
     assert err == ""
     assert "64 samples" in out
     assert "warning" not in out.lower().replace("no warnings", "")
+
+
+def test_a_split_may_be_spelled_as_in_papers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = Lab(tmp_path)
+    words = {"train": "Training", "test": " TESTING"}
+    lab.sheet["split"] = lab.sheet["split"].replace(words)
+    assert main(lab.arguments()) == 0, capsys.readouterr().err
+    samples = lab.sheet.set_index("sample_id")
+    expected = samples["split"].map({word: side for side, word in words.items()})
+    assert published_split(samples).equals(expected)
 
 
 def test_several_damages_are_told_at_once(

@@ -38,6 +38,11 @@ def write(path: Path, table: pd.DataFrame) -> Path:
     elif path.suffix == ".gz":
         with gzip.open(path, "wt", newline="") as stream:
             table.to_csv(stream, sep="\t", index=False)
+    elif path.suffix == ".zst":
+        import pyarrow
+
+        with pyarrow.output_stream(str(path), compression="zstd") as stream:
+            stream.write(table.to_csv(sep="\t", index=False).encode())
     elif path.suffix == ".h5ad":
         genes = pd.DataFrame(index=["g"])
         obs = table.set_index("sample").astype({"centre": object})
@@ -47,7 +52,7 @@ def write(path: Path, table: pd.DataFrame) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.txt", "a.tsv.gz", "a.xlsx"])
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.txt", "a.tsv.gz", "a.tsv.zst", "a.xlsx"])
 def test_every_format_shows_the_same(name: str, tmp_path: Path) -> None:
     found = glance(dataset(write(tmp_path / name, SHEET), **NAMED))
     assert found.n_samples == 8
@@ -80,8 +85,8 @@ def test_tables_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         glance(dataset(tmp_path / "missing.tsv"))
     (tmp_path / "a.xlsx").write_text("not a workbook")
     (tmp_path / "a.tsv").write_bytes(b"\xff\xfe\x00s\x00")
-    for name in ("a.xlsx", "a.tsv"):
-        with pytest.raises(UserError, match=f"{name}: cannot be read as a sample table"):
+    for name, why in (("a.xlsx", "cannot be read as a sample table"), ("a.tsv", "save it as")):
+        with pytest.raises(UserError, match=f"{name}: .*{why}"):
             glance(dataset(tmp_path / name))
 
 
@@ -94,6 +99,15 @@ def test_auto_is_settled_by_what_there_is(tmp_path: Path) -> None:
     assert plan_design("d", SimulatedDataset(scenario="small-n"), auto) == Design("k_fold", 4)
     assert plan_design("d", SimulatedDataset(n_samples=499), auto).folds == 4
     assert plan_design("d", SimulatedDataset(n_samples=500), auto).folds == 0
+
+
+@pytest.mark.parametrize(
+    ("design", "smallest"),
+    [(Design(), 3), (Design("k_fold", 5), 5), (Design("k_fold", 2), 3),
+     (Design("leave_one_batch_out", 9), 3), (Design("published"), 3)],
+)  # fmt: skip
+def test_each_fold_needs_one_of_each_class(design: Design, smallest: int) -> None:
+    assert design.smallest_class == smallest
 
 
 def test_what_a_design_needs_is_asked_for(tmp_path: Path) -> None:
