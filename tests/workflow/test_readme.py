@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from laboratory import Lab
 from snakemake.utils import update_config
 from workflow.conftest import PROJECT, Workflow
 
@@ -41,8 +43,15 @@ def folder(copy: Workflow) -> Path:
     update_config(config, yaml.safe_load(copy.config.read_text()))
     (copy.folder / "config").mkdir()
     (copy.folder / "config/config.yaml").write_text(yaml.safe_dump(config))
-    (block,) = blocks("yaml")
-    (copy.folder / "my.yaml").write_text(block)
+    changed, own = blocks("yaml")
+    (copy.folder / "my.yaml").write_text(changed)
+    (copy.folder / "colon.yaml").write_text(own)
+    lab = Lab(copy.folder)
+    lab.sheet = lab.sheet.drop(columns="split")
+    lab.arguments()
+    (copy.folder / "new.tsv").write_bytes((copy.folder / "expression.tsv").read_bytes())
+    with gzip.open(copy.folder / "expression.tsv.gz", "wb") as stream:
+        stream.write((copy.folder / "expression.tsv").read_bytes())
     return copy.folder
 
 
@@ -93,6 +102,10 @@ def test_snakemake_commands_do_what_they_say(folder: Path) -> None:
             rules = set(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
             assert {"train_network", "evaluate_model", "publish_runs"} <= rules
             assert not rules & {"simulate_cohort", "preprocess_counts", "train_baseline"}
+        elif "colon.yaml" in command:
+            printed = typed(command, folder, "--dry-run")
+            rules = set(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
+            assert {"check_data", "import_cohort", "pool_folds", "predict_samples"} <= rules
         elif "--report" not in command:  # test_snakemake.py makes one
             assert "Nothing to be done" in typed(command, folder)
 
