@@ -183,9 +183,8 @@ def test_new_samples_get_the_same_numbers_everywhere(world: World) -> None:
         shuffled = world.new.sample(frac=1, random_state=1).sample(frac=1, axis=1, random_state=2)
         path = world.workflow.folder / "shuffled.tsv.gz"
         shuffled.to_csv(path, sep="\t", index_label="sample_id")
-        done = world.exprlab("predict", "--model", folder, "--expression", str(path),
+        world.exprlab("predict", "--model", folder, "--expression", str(path),
                              "--output", f"{model}.tsv")  # fmt: skip
-        assert "genes in columns" in done.stderr + done.stdout or not done.stderr
         by_hand = pd.read_csv(world.workflow.folder / f"{model}.tsv", sep="\t", index_col=0)
         pd.testing.assert_frame_equal(by_hand.loc[rule.index], rule)
         mlflow.set_tracking_uri(f"sqlite:///{world.folder.parent / 'mlflow/mlflow.db'}")
