@@ -8,11 +8,11 @@ classic_cohorts.md.
 The folder of EXPRLAB_REAL_DATA holds a folder for each cohort, with expression.tsv.gz and
 samples.tsv. Each cohort is dealt into five stratified folds per repeat, patients kept together;
 one with a published split is divided by it too. Everything is fitted outside the test fold, and
-all models see the same features, those of the default preprocessing. Ours get 15 % of the samples outside the test as validation
-samples, as by default, with which they do what they find best; the reference is scikit-learn's
-LogisticRegressionCV, its strength of 13 between 1e-6 and 1e2 chosen in ten inner folds by
-log loss, on all samples outside the test. se is the standard deviation of the difference
-"accuracy of ours - reference" over the repeats, divided by the root of their number.
+all models see the same features, those of the default preprocessing. Ours get 15 % of the samples
+outside the test as validation samples, as by default, with which they do what they find best; the
+reference is scikit-learn's LogisticRegressionCV, its strength of 13 between 1e-6 and 1e2 chosen in
+ten inner folds by log loss, on all samples outside the test. se is the standard deviation of the
+difference "accuracy of ours - reference" over the repeats, divided by the root of their number.
 """
 
 from __future__ import annotations
