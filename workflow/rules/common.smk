@@ -188,7 +188,13 @@ def check_arguments(wildcards):
     """Give what `exprlab check` is told of the cohort, in words of the command line."""
     if wildcards.dataset in OWN:
         needed = ["--smallest-class", str(DESIGNS[wildcards.dataset].smallest_class)]
-        return ["--params", cohort_params(wildcards), "--cohort", wildcards.cohort, *needed]
+        return [
+            "--params",
+            cohort_params(wildcards),
+            "--cohort",
+            wildcards.cohort,
+            *needed,
+        ]
     labels = ["--no-labels"] if wildcards.cohort == "new_samples" else []
     classes = CONFIG.datasets[wildcards.dataset].classes
     return [files_to_check(wildcards), "--classes", *classes, *labels]
@@ -253,7 +259,10 @@ def left_out_batch(wildcards):
     if DESIGNS[wildcards.dataset].name != LEAVE_ONE_BATCH_OUT:
         return []
     data = f"results/{wildcards.dataset}"
-    return [f"{data}/data/cohort.h5ad", f"{data}/preprocessing/{wildcards.split}/features.npy"]
+    return [
+        f"{data}/data/cohort.h5ad",
+        f"{data}/preprocessing/{wildcards.split}/features.npy",
+    ]
 
 
 def oracle_evaluation(wildcards):
