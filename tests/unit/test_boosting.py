@@ -146,10 +146,19 @@ def test_a_test_sample_changes_no_tree(world: dict[str, np.ndarray], tmp_path: P
     assert all(np.array_equal(one.weights[name], two.weights[name]) for name in one.weights)
 
 
-def test_too_few_samples_for_a_branching_leave_the_base_rate(
+def test_a_cohort_of_two_dozen_samples_has_branchings(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    labels = np.arange(44) % 2
+    features = rng.normal(size=(44, 30)).astype(np.float32) + 3 * labels[:, None].astype("f4")
+    few = {"features": features, "labels": labels, "train": np.arange(22), "val": np.arange(22, 28)}
+    logits = fit(few, tmp_path).logits[28:]
+    assert ((logits > 0) == labels[28:]).mean() > 0.9
+
+
+def test_genes_that_tell_nothing_leave_the_base_rate(
     world: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    few = {**world, "train": world["train"][:30]}
+    few = {**world, "features": np.zeros_like(world["features"])}
     fitted = fit(few, tmp_path)
     rate = few["labels"][few["train"]].mean()
     assert fitted.architecture["n_trees"] == 0

@@ -105,7 +105,12 @@ class BoostingConfig(Section):
     learning_rate: float = setting(0.1, "how far each tree moves the logits", gt=0, le=1)
     max_trees: int = setting(500, "most trees; of more than two classes, of each", "trees", ge=1)
     leaves: int = setting(8, "most leaves of a tree", "leaves", ge=2)
-    min_leaf_samples: int = setting(20, "fewest training samples of a leaf", "samples", ge=1)
+    min_leaf_samples: int = setting(
+        20,
+        "fewest training samples of a leaf; a fifth of them where that is less",
+        "samples",
+        ge=1,
+    )
     gene_fraction: float = setting(
         0.1, "fraction of the genes, drawn at random, that each branching chooses from", gt=0, le=1
     )

@@ -158,7 +158,8 @@ def _fit(
         learning_rate=model.learning_rate,
         max_iter=n_trees or model.max_trees,
         max_leaf_nodes=model.leaves,
-        min_samples_leaf=model.min_leaf_samples,
+        # With leaves of 20, less than 40 samples could not be divided at all.
+        min_samples_leaf=min(model.min_leaf_samples, max(1, len(train) // 5)),
         max_features=model.gene_fraction,
         max_bins=BINS,
         early_stopping=not n_trees,
