@@ -65,7 +65,7 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
             "smaller one",
             f"each tree moves the logits by {settings['learning_rate']:g} of the best step, with "
             f"no leaf of fewer than {count(settings['min_leaf_samples'], 'training sample')}, or "
-            "than a fifth of all of them where that is less",
+            "than a third of all of them where that is less",
             f"each branching chooses from {100 * settings['gene_fraction']:g} % of "
             f"{count(settings['n_genes'], 'gene')}, drawn at random",
         ]

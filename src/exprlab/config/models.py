@@ -107,7 +107,7 @@ class BoostingConfig(Section):
     leaves: int = setting(8, "most leaves of a tree", "leaves", ge=2)
     min_leaf_samples: int = setting(
         20,
-        "fewest training samples of a leaf; a fifth of them where that is less",
+        "fewest training samples of a leaf; a third of them where that is less",
         "samples",
         ge=1,
     )

@@ -159,7 +159,7 @@ def _fit(
         max_iter=n_trees or model.max_trees,
         max_leaf_nodes=model.leaves,
         # With leaves of 20, less than 40 samples could not be divided at all.
-        min_samples_leaf=min(model.min_leaf_samples, max(1, len(train) // 5)),
+        min_samples_leaf=min(model.min_leaf_samples, max(1, len(train) // 3)),
         max_features=model.gene_fraction,
         max_bins=BINS,
         early_stopping=not n_trees,
