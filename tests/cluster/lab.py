@@ -13,14 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 FOLDER = Path(__file__).parent
-PROFILE = FOLDER / "profile"
+PROFILE = FOLDER.parents[1] / "profiles/slurm"
+# Jobs of seconds: no wait of 40 s before the first look at them, and files are seen at once.
+HURRY = ["--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "10"]
 SCRIPT = FOLDER / "one_node_cluster.sh"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as SLURM knows it: its state, and the rule that Snakemake wrote into its comment."""
+    """A job as SLURM knows it: its state, and the rule or group that Snakemake's comment names."""
 
     state: str
     rule: str
@@ -53,10 +57,17 @@ def submitted_jobs(environment: dict[str, str]) -> dict[str, Job]:
         command, env=os.environ | environment, capture_output=True, text=True, check=True
     )
     rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    groups = "|".join(sorted(groups_of_profile()))
     return {
-        number: Job(state, re.sub("^rule_|_wildcards_.*", "", comment))
+        number: Job(state, re.sub(rf"^rule_(?:({groups})_.*|(.*)_wildcards_.*)", r"\1\2", comment))
         for number, state, comment in rows
     }
+
+
+def groups_of_profile() -> set[str]:
+    """Return the names under which the profile submits several rules together."""
+    profile = yaml.safe_load((PROFILE / "config.yaml").read_text())
+    return {pair.partition("=")[2] for pair in profile["groups"]}
 
 
 def _free_port() -> int:

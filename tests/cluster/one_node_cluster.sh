@@ -12,7 +12,7 @@ set -euo pipefail
 CLUSTER_DIR=${CLUSTER_DIR:-${TMPDIR:-/tmp}/exprlab-cluster-$(id -u)}
 CLUSTER_PORT=${CLUSTER_PORT:-16817}
 NODES=(n1 n2 n3)
-CPUS=2      # per node, whether the machine has them or not
+CPUS=4      # per node, whether the machine has them or not
 MEMORY=4000 # MB per node, likewise
 PACKAGES=(slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins)
 CLIENTS=(sbatch srun salloc scancel squeue sinfo scontrol sacct sacctmgr sshare sstat)
