@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from exprlab.config.steps import PreprocessConfig
 from exprlab.data.formats import open_counts, write_counts
 from exprlab.inference.model import Model, load_model, save_model
-from exprlab.inference.new_batches import settle
+from exprlab.inference.new_batches import logits_of_left_out_batch, settle
 from exprlab.inference.predict import predict_file, predict_frame
 from exprlab.preprocess.batches import BatchShifts, BatchSums
 from exprlab.preprocess.preprocessor import Preprocessor, fit_preprocessor
@@ -265,6 +265,22 @@ def test_samples_of_a_new_batch_are_predicted_as_well_as_those_of_seen_ones(mode
     new = counts_of(1000, {"D": 1.0, "E": -1.0}, 2)
     assert accuracy(model, new) > seen - 0.03
     assert accuracy(model_of("none"), new) < seen - 0.1
+
+
+def test_a_batch_left_out_gets_the_logits_of_a_new_one(model: Model) -> None:
+    # Some of a batch that training knows, whose shift preprocessing has taken, and two more of new
+    # ones, of which one has more samples than its shift is estimated from.
+    table = counts_of(900, {"A": -0.5, "D": 1.0}, 6)
+    table["batch"] = np.where(np.arange(900) % 9 == 0, "E", table["batch"])
+    batch, counts = table["batch"].to_numpy(), table[GENES].to_numpy()
+    features = model.preprocessor.batches.remove(model.preprocessor.transform(counts), batch)
+    logits = logits_of_left_out_batch(model, features, batch)
+    expected = predict_frame(model, table.drop(columns="label"))["logit"]
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+    untouched = model.logit_function()(features)
+    new = np.isin(batch, ["D", "E"])
+    assert np.abs(logits - untouched)[new].min() > 0.01
+    assert (logits == untouched)[~new].all()
 
 
 def test_a_new_batch_may_hold_more_of_one_class(model: Model) -> None:

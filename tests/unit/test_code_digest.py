@@ -97,7 +97,8 @@ def test_touch_and_revert_do_not_count(before: dict[str, str], package: Path) ->
     ("file", "affected", "spared"),
     [
         ("evaluation/metrics.py", {"evaluate", "compare"}, {"train", "preprocess", "predict"}),
-        ("nets/mlp.py", {"train", "predict"}, {"train_baseline", "evaluate", "preprocess"}),
+        # evaluate asks the network again about a batch that was left out.
+        ("nets/mlp.py", {"train", "predict", "evaluate"}, {"train_baseline", "preprocess"}),
         ("training/fit.py", {"train"}, {"train_baseline", "predict", "calibrate"}),
         ("training/baselines.py", {"train_baseline"}, {"train"}),
         ("preprocess/size_factors.py", {"preprocess", "predict"}, {"train", "describe", "split"}),
