@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -22,6 +24,32 @@ SIDE = (
     "mlflow/", "history/", "logs/", "benchmarks/", ".attempt/",
     ".snakemake_timestamp",
 )  # fmt: skip
+
+
+# Far more than any workflow here takes; one that hangs is ended, and tells how far it came.
+LIMIT = 1200  # seconds
+
+
+def output_of(process: subprocess.Popen[str]) -> str:
+    """Return all that a workflow prints, when it has ended.
+
+    Raises
+    ------
+    AssertionError
+        If it has not ended by itself in good time; it is killed then, with all its jobs.
+    """
+    try:
+        return process.communicate(timeout=LIMIT)[0]
+    except subprocess.TimeoutExpired:
+        running = []
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                running.append(" ".join(child.cmdline()))
+                child.kill()
+        process.kill()
+        said = process.communicate(timeout=10)[0]
+        lines = "\n".join([f"still running after {LIMIT} s:", *running, said])
+        raise AssertionError(lines) from None
 
 
 def hear_interrupts() -> None:
@@ -63,7 +91,7 @@ class Workflow:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end."""
         process = self.start(*arguments)
-        output, _ = process.communicate()
+        output = output_of(process)
         return subprocess.CompletedProcess(process.args, process.returncode, output)
 
     def jobs(self, *arguments: str) -> set[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from workflow.conftest import Workflow
+from workflow.conftest import Workflow, output_of
 
 
 def jobs_of(process: subprocess.Popen[str], command: str = "") -> list[psutil.Process]:
@@ -46,7 +46,7 @@ def kill_all(process: subprocess.Popen[str]) -> None:
     """Kill Snakemake, started in a session of its own, and whatever it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    output_of(process)
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> bool:
@@ -70,7 +70,7 @@ def kill_in(workflow: Workflow, command: str, seconds: float, *arguments: str) -
         time.sleep(seconds)
         return any(kill(job) for job in jobs_of(process, command)[:1])
     finally:
-        process.communicate()
+        output_of(process)
 
 
 def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None]) -> int:
@@ -87,7 +87,7 @@ def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None])
         starts += 1
         job = _job_after(process, chance.uniform(2.5, 9.0), chance)
         if job is None:
-            process.communicate()
+            output_of(process)
             arguments = ("--forcerun", chance.choice(rules(workflow.folder)))
             continue
         victim, arguments = _name(job), ()
@@ -97,7 +97,7 @@ def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None])
             workflow.run("--unlock")
         else:
             victim = victim if kill(job) else ""
-            process.communicate()
+            output_of(process)
         if victim:
             killed += 1
             say(f"{killed}: killed {victim}")

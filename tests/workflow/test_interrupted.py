@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from workflow.conftest import Workflow
+from workflow.conftest import Workflow, output_of
 from workflow.test_mlflow import client_of
 
 RUN = "results/tumours/mlp/seed-0"
@@ -54,7 +54,7 @@ def test_killed_training_resumes_to_the_same_bytes(
     process = changed.start(f"{RUN}/weights.safetensors")
     wait_for(lambda: has_trained_for(copy.folder, 60), process)
     os.kill(training_process(copy.folder), signal.SIGKILL)
-    output, _ = process.communicate()
+    output = output_of(process)
     assert process.returncode != 0, output
     # The killed run is in MLflow with its true state, and none is left running.
     states = {run.info.status for run in runs_of_all(copy)}
@@ -83,7 +83,7 @@ def test_terminated_training_is_no_success(copy: Workflow) -> None:
     process = changed.start(f"{RUN}/weights.safetensors")
     wait_for(lambda: has_trained_for(copy.folder, 20), process)
     os.kill(training_process(copy.folder), signal.SIGTERM)
-    output, _ = process.communicate()
+    output = output_of(process)
     assert process.returncode != 0, output
     status = json.loads((copy.folder / RUN / ".attempt/status.json").read_text())
     assert status["state"] == "KILLED"
@@ -117,7 +117,7 @@ def test_interrupted_workflow_completes_to_the_same_bytes(
     logs = tmp_path / "results/logs/preprocess_counts"
     wait_for(lambda: logs.exists() and any(logs.iterdir()), process)
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate()
+    output_of(process)
     assert process.returncode != 0
     workflow.run("--unlock")
     done = workflow.run()
