@@ -7,11 +7,12 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -30,31 +31,41 @@ SIDE = (
 LIMIT = 1200  # seconds
 
 
-def output_of(process: subprocess.Popen[str]) -> str:
-    """Return all that a workflow prints, when it has ended.
+class Snakemake(subprocess.Popen[str]):
+    """A call of Snakemake under way.
 
-    Raises
-    ------
-    AssertionError
-        If it has not ended by itself in good time; it is killed then, with all its jobs.
+    What it says goes to a file: into a pipe that nobody reads for a while, it would hang when
+    64 kB are in it.
     """
-    try:
-        return process.communicate(timeout=LIMIT)[0]
-    except subprocess.TimeoutExpired:
-        running = []
-        for child in psutil.Process(process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                running.append(" ".join(child.cmdline()))
-                child.kill()
-        process.kill()
-        said = process.communicate(timeout=10)[0]
-        lines = "\n".join([f"still running after {LIMIT} s:", *running, said])
-        raise AssertionError(lines) from None
 
+    def __init__(self, command: list[str], **options: Any) -> None:
+        self._said = tempfile.NamedTemporaryFile()  # noqa: SIM115 (open as long as this object)
+        super().__init__(command, stdout=self._said, stderr=subprocess.STDOUT, **options)
 
-def hear_interrupts() -> None:
-    """Let a program hear Ctrl-C; one that a shell started in the background is deaf to it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    def said(self) -> str:
+        """Return what it has said so far."""
+        return Path(self._said.name).read_text(errors="replace")
+
+    def output(self) -> str:
+        """Return all that it says, when it has ended.
+
+        Raises
+        ------
+        AssertionError
+            If it has not ended by itself in good time; it is killed then, with all its jobs.
+        """
+        try:
+            self.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            running = []
+            for child in psutil.Process(self.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    running.append(" ".join(child.cmdline()))
+                    child.kill()
+            self.kill()
+            lines = "\n".join([f"still running after {LIMIT} s:", *running, self.said()])
+            raise AssertionError(lines) from None
+        return self.said()
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class Workflow:
     project: Path = PROJECT
     environment: dict[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **options: Any) -> Snakemake:
         """Start Snakemake and return its process."""
         command = [sys.executable, "-m", "snakemake"]
         command += ["--snakefile", str(self.project / "Snakefile")]
@@ -74,24 +85,20 @@ class Workflow:
         command += ["--configfile", str(self.project / "config/config.yaml"), str(self.config)]
         command += ["--cores", "2", *arguments]
         self.folder.mkdir(parents=True, exist_ok=True)
-        return subprocess.Popen(
+        return Snakemake(
             command,
             cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
             env={
                 **{k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"},
                 **self.environment,
             },
-            preexec_fn=hear_interrupts,
-            **options,  # type: ignore[call-overload]
+            **options,
         )
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end."""
         process = self.start(*arguments)
-        output = output_of(process)
+        output = process.output()
         return subprocess.CompletedProcess(process.args, process.returncode, output)
 
     def jobs(self, *arguments: str) -> set[str]:

@@ -6,16 +6,15 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from workflow.conftest import Workflow, output_of
+from workflow.conftest import Snakemake, Workflow
 
 
-def jobs_of(process: subprocess.Popen[str], command: str = "") -> list[psutil.Process]:
+def jobs_of(process: Snakemake, command: str = "") -> list[psutil.Process]:
     """Return the running jobs of a Snakemake process, or those of one command of exprlab."""
     found = []
     try:
@@ -42,14 +41,14 @@ def kill(job: psutil.Process) -> bool:
     return True
 
 
-def kill_all(process: subprocess.Popen[str]) -> None:
+def kill_all(process: Snakemake) -> None:
     """Kill Snakemake, started in a session of its own, and whatever it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    output_of(process)
+    process.output()
 
 
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> bool:
+def wait_until(condition: Callable[[], object], process: Snakemake) -> bool:
     """Wait for a condition; return whether it came true before the process ended."""
     while process.poll() is None:
         if condition():
@@ -70,7 +69,7 @@ def kill_in(workflow: Workflow, command: str, seconds: float, *arguments: str) -
         time.sleep(seconds)
         return any(kill(job) for job in jobs_of(process, command)[:1])
     finally:
-        output_of(process)
+        process.output()
 
 
 def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None]) -> int:
@@ -87,7 +86,7 @@ def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None])
         starts += 1
         job = _job_after(process, chance.uniform(2.5, 9.0), chance)
         if job is None:
-            output_of(process)
+            process.output()
             arguments = ("--forcerun", chance.choice(rules(workflow.folder)))
             continue
         victim, arguments = _name(job), ()
@@ -97,16 +96,14 @@ def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None])
             workflow.run("--unlock")
         else:
             victim = victim if kill(job) else ""
-            output_of(process)
+            process.output()
         if victim:
             killed += 1
             say(f"{killed}: killed {victim}")
     return starts
 
 
-def _job_after(
-    process: subprocess.Popen[str], seconds: float, chance: random.Random
-) -> psutil.Process | None:
+def _job_after(process: Snakemake, seconds: float, chance: random.Random) -> psutil.Process | None:
     """Return a random job that runs so many seconds from now, or the next one that does."""
     moment = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > moment and jobs_of(process), process)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from workflow.conftest import Workflow, output_of
+from workflow.conftest import Snakemake, Workflow
 from workflow.test_mlflow import client_of
 
 RUN = "results/tumours/mlp/seed-0"
@@ -20,11 +19,11 @@ RUN = "results/tumours/mlp/seed-0"
 LONG = {"max_epochs": 300, "patience": 300, "checkpoint_every": 5, "dropout": 0.3}
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Snakemake) -> None:
     for _ in range(1200):
         if condition():
             return
-        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert process.poll() is None, process.said()
         time.sleep(0.05)
     raise AssertionError("the job never came so far")
 
@@ -54,7 +53,7 @@ def test_killed_training_resumes_to_the_same_bytes(
     process = changed.start(f"{RUN}/weights.safetensors")
     wait_for(lambda: has_trained_for(copy.folder, 60), process)
     os.kill(training_process(copy.folder), signal.SIGKILL)
-    output = output_of(process)
+    output = process.output()
     assert process.returncode != 0, output
     # The killed run is in MLflow with its true state, and none is left running.
     states = {run.info.status for run in runs_of_all(copy)}
@@ -83,7 +82,7 @@ def test_terminated_training_is_no_success(copy: Workflow) -> None:
     process = changed.start(f"{RUN}/weights.safetensors")
     wait_for(lambda: has_trained_for(copy.folder, 20), process)
     os.kill(training_process(copy.folder), signal.SIGTERM)
-    output = output_of(process)
+    output = process.output()
     assert process.returncode != 0, output
     status = json.loads((copy.folder / RUN / ".attempt/status.json").read_text())
     assert status["state"] == "KILLED"
@@ -117,7 +116,7 @@ def test_interrupted_workflow_completes_to_the_same_bytes(
     logs = tmp_path / "results/logs/preprocess_counts"
     wait_for(lambda: logs.exists() and any(logs.iterdir()), process)
     os.killpg(process.pid, signal.SIGINT)
-    output_of(process)
+    process.output()
     assert process.returncode != 0
     workflow.run("--unlock")
     done = workflow.run()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from workflow.conftest import PROJECT, Workflow, hear_interrupts
+from workflow.conftest import PROJECT, Workflow
 from workflow.test_mlflow import runs_of
 
 from exprlab.files import read_arrays, sha256, write_arrays, write_json
@@ -139,7 +139,7 @@ def test_interrupted_proof_leaves_nothing(
     command = [sys.executable, "-m", "exprlab", "verify", f"results/{RUN}", "--cores", "2"]
     process = subprocess.Popen(
         command, cwd=finished.folder, env={**os.environ, "TMPDIR": str(tmp_path)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hear_interrupts,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from workflow.conftest import PROJECT, Workflow, output_of
+from workflow.conftest import PROJECT, Workflow
 
 MODEL = "results/tumours/mlp/seed-0"
 # What copied results have all of; their MLflow store wants to know its new place.
@@ -236,7 +236,7 @@ def test_killed_job_is_told_from_a_forced_one(edited: Workflow) -> None:
         assert process.poll() is None
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
-    output_of(process)
+    process.output()
     (edited.project / module).write_text(text)
     edited.run("--unlock")
     text = why(edited)
