@@ -36,7 +36,11 @@ def lab_cluster() -> Iterator[dict[str, str]]:
     # Not below a test's own folder: the path of munge's socket may have 107 letters.
     with tempfile.TemporaryDirectory(prefix="exprlab-slurm-") as folder:
         own = {"CLUSTER_DIR": folder, "CLUSTER_PORT": str(_free_port())}
-        environment = {"PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"]])}
+        environment = {
+            "PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"]]),
+            # The nodes have names that lead nowhere: all of them are this machine.
+            "MASTER_ADDR": "127.0.0.1",
+        }
         try:
             subprocess.run([SCRIPT, "start"], env=os.environ | own, check=True)
             yield environment

@@ -144,6 +144,9 @@ os.environ.setdefault("EXPRLAB_COMMAND", shlex.join(["snakemake", *sys.argv[1:]]
 # The conda environment's own set-up script is told nothing else of where this project is.
 RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
 os.environ.update(EXPRLAB_SOURCE=os.path.dirname(os.path.dirname(RULES)))
+# In a job that was submitted to SLURM, srun starts the processes of a training that has several.
+if workflow.remote_exec and "SLURM_JOB_ID" in os.environ:
+    os.environ.update(EXPRLAB_SRUN="1")
 # Rules call `python -m exprlab`: with the Python of this Snakemake, activated or not.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
@@ -284,15 +287,25 @@ def bytes_of_values(dataset):
     return float32_bytes(dataset.expression)
 
 
-def memory(base, copies=0):
+def memory(base, copies=0, processes=1):
     """Give megabytes as a function of the data set: `base` and so many float32 copies of it."""
 
     def mem_mb(wildcards):
         names = [wildcards.dataset] if hasattr(wildcards, "dataset") else DATASETS
         largest = max(bytes_of_values(CONFIG.datasets[name]) for name in names)
-        return base + int(copies * largest / 2**20)
+        return processes * (base + int(copies * largest / 2**20))
 
     return mem_mb
+
+
+def of_processes(value):
+    """Give a resource that only a training of several processes asks for."""
+    return value if CONFIG.trainer.processes > 1 else None
+
+
+def threads_of_process(wildcards, threads):
+    """Give the CPUs of each process of a training, of which `threads` are a node's."""
+    return max(1, threads // CONFIG.trainer.devices)
 
 
 def run_files(*names):

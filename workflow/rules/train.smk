@@ -23,13 +23,21 @@ rule train_network:
         "results/benchmarks/train_network/{dataset}.{model}.{split}.tsv"
     wildcard_constraints:
         model=one_of(NETWORKS),
+    # With its later steps in one job (profiles/slurm), but for a training of several processes.
+    group:
+        "run" if CONFIG.trainer.processes == 1 else None
     conda:
         "../envs/exprlab.yaml"
     # Runs of a sweep are faster side by side with a thread each than one after another with more.
-    threads: 1
+    threads: CONFIG.trainer.devices
     resources:
-        mem_mb=memory(1500, copies=3),
+        mem_mb=memory(1500, copies=3, processes=CONFIG.trainer.devices),
         runtime=60,
+        # Of a training over several processes in one job of SLURM's: a task for each device.
+        mpi=of_processes("srun"),
+        nodes=of_processes(CONFIG.trainer.num_nodes),
+        tasks=of_processes(CONFIG.trainer.processes),
+        cpus_per_task=of_processes(threads_of_process),
     params:
         run=subpath(output.weights, parent=True),
         settings=training_params,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from exprlab.cli.arguments import add_threads
-from exprlab.cli.training import add_training_arguments, training_run
+from exprlab.cli.training import add_training_arguments, parsed, settings_of, training_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,16 +17,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train, or go on where a killed training was, and write the run's files."""
     from exprlab.config.models import MLPConfig, TrainerConfig
+    from exprlab.training.processes import start_tasks
 
+    trainer = settings_of(parsed(args.params), "trainer", TrainerConfig)
+    threads = max(1, args.threads // trainer.devices)
+    start_tasks(trainer, threads)
     with training_run(args) as job:
         from exprlab.training.fit import fit_network
 
         job.fitted = fit_network(
             **job.data,
             model=job.settings("model", MLPConfig),
-            settings=job.settings("trainer", TrainerConfig),
+            settings=trainer,
             seed=args.seed,
             folder=job.folder,
             name=job.name,
-            threads=args.threads,
+            threads=threads,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,9 +50,22 @@ class TrainingJob:
 
     def settings(self, name: str, section: type[Section]) -> Any:
         """Return one section of the parameters, checked; what is not given has its default."""
-        from exprlab.config.experiment import load_settings
+        return settings_of(self.params, name, section)
 
-        return load_settings(section, json.dumps(self.params.get(name, {})))
+
+def settings_of(params: dict[str, Any], name: str, section: type[Section]) -> Any:
+    """Return one section of --params, checked; what is not given has its default."""
+    from exprlab.config.experiment import load_settings
+
+    return load_settings(section, json.dumps(params.get(name, {})))
+
+
+def parsed(params: str) -> dict[str, Any]:
+    """Return the sections that --params gives."""
+    try:
+        return json.loads(params)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--params: not valid JSON ({error})") from None
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,12 +88,13 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
     from exprlab.data.tables import write_logits
     from exprlab.data.training_table import read_training_table
     from exprlab.tracking.attempt import FOLDER, attempt
+    from exprlab.training.processes import is_helper
 
     run: Path = args.run.resolve()
-    params = {**_parse(args.params), "seed": args.seed}
+    params = {**parsed(args.params), "seed": args.seed}
     table = read_training_table(args.counts, args.split)
     name = "/".join(run.parts[-3:])
-    if _is_helper():
+    if is_helper():
         yield TrainingJob(name, params, _data(args, table), run / FOLDER)
         return
     with attempt(run, params, _record(args, run)) as current:
@@ -107,11 +120,6 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
                 shutil.copyfile(current.folder / name, temporary)
 
 
-def _is_helper() -> bool:
-    """Tell whether Lightning started this process beside the one that keeps the files."""
-    return any(int(os.environ.get(name, "0")) > 0 for name in ("LOCAL_RANK", "NODE_RANK"))
-
-
 def _record(args: argparse.Namespace, run: Path) -> dict[str, Any]:
     dataset, model, split = run.parts[-3:]
     inputs = {name: sha256(getattr(args, name)) for name in ("counts", "split", "features")}
@@ -123,13 +131,6 @@ def _record(args: argparse.Namespace, run: Path) -> dict[str, Any]:
         "inputs": inputs,
         "code": args.code,
     }
-
-
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"--params: not valid JSON ({error})") from None
 
 
 def _data(args: argparse.Namespace, table: TrainingTable) -> dict[str, Any]:

@@ -131,8 +131,14 @@ class TrainerConfig(Section):
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps", "tpu"] = setting(
         "auto", "device: auto takes a GPU where there is one"
     )
-    devices: int = setting(1, "devices of one training", ge=1)
+    devices: int = setting(1, "devices of one training on each node; each has a process", ge=1)
+    num_nodes: int = setting(1, "nodes of one training; more than one need SLURM", ge=1)
     strategy: str = setting("auto", "Lightning's strategy, e.g. auto or ddp", min_length=1)
     precision: Literal["32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true"] = (
         setting("32-true", "number format of training")
     )
+
+    @property
+    def processes(self) -> int:
+        """All processes of one training, each with its share of every batch."""
+        return self.devices * self.num_nodes

@@ -57,6 +57,12 @@ class IndexBatches:
     def __len__(self) -> int:
         return self._n_batches
 
+    def share(self, index: int) -> float:
+        """Return this process's part of a batch, as a multiple of an equal part."""
+        samples = len(np.array_split(self._rows, self._n_batches)[index])
+        mine = len(range(self._rank, samples, self._world_size))
+        return mine * self._world_size / samples
+
     def __iter__(self) -> Iterator[Batch]:
         rows = self._rows
         if self._seed is not None:

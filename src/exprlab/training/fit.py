@@ -29,6 +29,7 @@ from exprlab.training.datamodule import ExpressionData
 from exprlab.training.encoder import Encoder, fit_encoder
 from exprlab.training.fitted import Fitted
 from exprlab.training.module import Classifier, random_network
+from exprlab.training.processes import is_helper
 from exprlab.training.trainer import hardware, make_trainer, quieten
 from exprlab.training.tuning import tuning_folds
 
@@ -87,10 +88,13 @@ def fit_network(
     training: Validated | CrossValidated
     if folds:
         # A few hundred samples are not worth a second device.
-        settings = settings.model_copy(update={"devices": 1, "strategy": "auto"})
+        alone = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
+        settings = settings.model_copy(update=alone)
+        if is_helper():
+            sys.exit(0)
         training = CrossValidated.prepare(features, labels, folds, model, outputs, seed)
     else:
-        _refuse_lonely_batches(len(train), model, settings.devices)
+        _refuse_small_shares(len(train), model, settings.processes)
         training = Validated.prepare(features, labels, train, val, model, outputs, seed)
     last, best = folder / "last.ckpt", BestWeights(model)
     resumed_from = epochs_done(last)
@@ -204,13 +208,14 @@ def _summary(network: MLP, trainer: pl.Trainer, best: BestWeights) -> dict[str, 
     }
 
 
-def _refuse_lonely_batches(n_train: int, model: MLPConfig, devices: int) -> None:
-    smallest = n_train // -(-n_train // model.batch_size) // devices
-    if model.batch_norm and smallest < 2:
+def _refuse_small_shares(n_train: int, model: MLPConfig, processes: int) -> None:
+    smallest = n_train // -(-n_train // model.batch_size) // processes
+    needed, what = (2, "batch_norm") if model.batch_norm else (1, "training")
+    if smallest < needed:
         raise UserError(
-            f"batch_norm needs two samples or more in a batch of each device; batch_size "
-            f"{model.batch_size} on {devices} device(s) deals {n_train} training samples into "
-            f"batches of {smallest}"
+            f"{what} needs {needed} sample(s) or more in a batch of each process; batch_size "
+            f"{model.batch_size} over {processes} process(es) deals {n_train} training samples "
+            f"into shares of {smallest}"
         )
 
 

@@ -59,12 +59,20 @@ class Classifier(pl.LightningModule):
         """Return logits."""
         return self.network(features)
 
-    def training_step(self, batch: Batch, _: int) -> dict[str, torch.Tensor]:
-        """Return the loss against the labels, and with the penalty what is backpropagated."""
+    def training_step(self, batch: Batch, index: int) -> dict[str, torch.Tensor]:
+        """Return the loss against the labels, and with the penalty what is backpropagated.
+
+        The gradients of several processes are averaged: weighted by its share of the batch, each
+        sample counts as much as in one process.
+        """
         features, labels = batch
         fit = cross_entropy(self(features), labels)
         first = self.network.get_submodule(self.network.first_layer_name)
-        return {"loss": fit + self.config.l1 * first.weight.abs().sum(), "fit": fit.detach()}
+        penalty = self.config.l1 * first.weight.abs().sum()
+        if self.trainer.world_size == 1:
+            return {"loss": fit + penalty, "fit": fit.detach()}
+        share = self.trainer.train_dataloader.share(index)
+        return {"loss": share * fit + penalty, "fit": fit.detach()}
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Add a batch to the validation metrics."""

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment
 
 from exprlab.config.models import MLPConfig, TrainerConfig
 from exprlab.errors import UserError
 from exprlab.training.checkpoints import PlainCheckpointIO
+from exprlab.training.processes import is_task
 
 
 def quieten() -> None:
@@ -22,6 +23,18 @@ def quieten() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in ("Checkpoint directory .* exists", ".*LeafSpec", ".*does not have many workers"):
         warnings.filterwarnings("ignore", message=message)
+
+
+class SlurmTasks(SLURMEnvironment):
+    """The tasks of srun; they meet at the job's first node, or where MASTER_ADDR says.
+
+    Some clusters have another name for a node's fast network.
+    """
+
+    @property
+    def main_address(self) -> str:
+        """The host name or address of the first process."""
+        return os.environ.get("MASTER_ADDR") or super().main_address
 
 
 def make_trainer(
@@ -34,17 +47,20 @@ def make_trainer(
     UserError
         If Lightning cannot meet the settings on this machine.
     """
+    # Lightning starts the processes of one machine itself: a SLURM job's variables must not make it
+    # wait for processes that nobody starts. It never requeues a job; that is Snakemake's part.
+    by_srun = settings.processes > 1 and is_task()
+    starter = SlurmTasks(auto_requeue=False) if by_srun else LightningEnvironment()
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
             devices=settings.devices,
+            num_nodes=settings.num_nodes,
             strategy=settings.strategy,
             precision=settings.precision,
             max_epochs=model.max_epochs,
             callbacks=callbacks,
-            # Lightning starts the processes itself: a SLURM job's variables must not make it
-            # wait for processes that nobody starts.
-            plugins=[PlainCheckpointIO(), LightningEnvironment()],
+            plugins=[PlainCheckpointIO(), starter],
             deterministic=True,
             # All of validation before the first step: epoch 0 of the curves, random weights.
             num_sanity_val_steps=0 if resumes else -1,
@@ -57,8 +73,8 @@ def make_trainer(
         first = str(error).splitlines()[0]
         raise UserError(
             f"trainer: Lightning refuses accelerator {settings.accelerator}, devices "
-            f"{settings.devices}, strategy {settings.strategy}, precision {settings.precision} "
-            f"here: {first}"
+            f"{settings.devices}, num_nodes {settings.num_nodes}, strategy {settings.strategy}, "
+            f"precision {settings.precision} here: {first}"
         ) from None
 
 

@@ -1,0 +1,71 @@
+"""The processes of one training: who starts them, and which of them this one is.
+
+On one machine Lightning starts them itself. In a job that the workflow has submitted to SLURM
+(`EXPRLAB_SRUN` says so, see workflow/rules/common.smk) `srun` does, one task for each device, on
+all nodes of the job. Light: nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from exprlab.config.models import TrainerConfig
+from exprlab.errors import UserError
+
+# Set by the workflow inside the jobs that it submits, ...
+IN_SUBMITTED_JOB = "EXPRLAB_SRUN"
+# ... and by us for the tasks that srun starts.
+TASK = "EXPRLAB_TASK"
+
+
+def start_tasks(settings: TrainerConfig, threads: int) -> None:
+    """Go over to srun, which starts this very command once for each device of the job.
+
+    Returns if there is nothing to do: one process only, no submitted job, or srun has started us.
+
+    Raises
+    ------
+    UserError
+        If several nodes are asked for where nothing can start a process on each of them.
+    """
+    if settings.processes == 1 or TASK in os.environ:
+        return
+    if IN_SUBMITTED_JOB in os.environ:
+        os.execvp("srun", srun_command(settings, threads))
+    if settings.num_nodes > 1:
+        raise UserError(
+            f"trainer.num_nodes: found {settings.num_nodes}, but on this machine nothing starts a "
+            "process on each node; run the workflow with --profile profiles/slurm, or set "
+            "num_nodes to 1"
+        )
+
+
+def srun_command(settings: TrainerConfig, threads: int) -> list[str]:
+    """Return the line that starts all processes of a training in a job of SLURM's."""
+    return [
+        "srun",
+        f"--nodes={settings.num_nodes}",
+        f"--ntasks={settings.processes}",
+        f"--ntasks-per-node={settings.devices}",
+        f"--cpus-per-task={threads}",
+        "--cpu-bind=none",
+        # One that fails would leave the others waiting for it.
+        "--kill-on-bad-exit=1",
+        f"--export=ALL,{TASK}=1",
+        sys.executable,
+        "-m",
+        "exprlab",
+        *sys.argv[1:],
+    ]
+
+
+def is_task() -> bool:
+    """Tell whether srun has started this process, not Lightning and not a shell."""
+    return TASK in os.environ
+
+
+def is_helper() -> bool:
+    """Tell whether this process only trains along, beside the one that keeps the files."""
+    names = ("SLURM_PROCID",) if is_task() else ("LOCAL_RANK", "NODE_RANK")
+    return any(int(os.environ.get(name, "0")) > 0 for name in names)
