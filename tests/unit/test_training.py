@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,33 @@ def test_resumed_equals_undisturbed(
     assert whole.read_bytes() == parts.read_bytes()
     # Checkpoints stand after every second epoch, so the later kills do go on from one.
     assert resumed.hardware["resumed_from_epoch"] == (killed_in // 2 * 2 or None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_training_told_to_end_keeps_the_epoch(
+    world: dict[str, np.ndarray],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    options = {"max_epochs": 6, "checkpoint_every": 50, "dropout": 0.3}
+    write = Curves.on_train_batch_end
+
+    def told(self: Curves, trainer: Any, *rest: object) -> None:
+        if trainer.current_epoch == 2:
+            os.kill(os.getpid(), number)
+        write(self, trainer, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Curves, "on_train_batch_end", told)
+        with pytest.raises(SystemExit) as ended:
+            # One batch in an epoch: a second signal would end it at once.
+            train(world, tmp_path / "parts", batch_size=1000, **options)
+    assert ended.value.code == 143
+    whole = train(world, tmp_path / "whole", batch_size=1000, **options)
+    resumed = train(world, tmp_path / "parts", batch_size=1000, **options)
+    assert resumed.hardware["resumed_from_epoch"] == 3
+    assert same(whole, resumed)
 
 
 @pytest.mark.parametrize("checkpoint_every", [1, 2])

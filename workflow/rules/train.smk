@@ -1,4 +1,6 @@
 # Networks (Lightning, on the accelerator that is there) and baselines; both leave the same files.
+# Their log goes on when a cluster tells all of a job's processes to end: the training finishes its
+# epoch then.
 
 
 rule train_network:
@@ -46,7 +48,8 @@ rule train_network:
     shell:
         "python -m exprlab train --counts {input.counts} --split {input.split}"
         " --features {input.features} --run {params.run} --seed {params.seed}"
-        " --code {params.code} --params {params.settings:q} --threads {threads} 2>&1 | tee {log}"
+        " --code {params.code} --params {params.settings:q} --threads {threads} 2>&1"
+        " | (trap '' TERM USR1; tee {log})"
 
 
 rule train_baseline:
@@ -85,4 +88,5 @@ rule train_baseline:
     shell:
         "python -m exprlab train-baseline --counts {input.counts} --split {input.split}"
         " --features {input.features} --run {params.run} --seed {params.seed}"
-        " --code {params.code} --params {params.settings:q} 2>&1 | tee {log}"
+        " --code {params.code} --params {params.settings:q} 2>&1"
+        " | (trap '' TERM USR1; tee {log})"

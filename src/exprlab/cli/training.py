@@ -88,8 +88,9 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
     from exprlab.data.tables import write_logits
     from exprlab.data.training_table import read_training_table
     from exprlab.tracking.attempt import FOLDER, attempt
-    from exprlab.training.processes import is_helper
+    from exprlab.training.processes import end_when_told, is_helper
 
+    end_when_told()
     run: Path = args.run.resolve()
     params = {**parsed(args.params), "seed": args.seed}
     table = read_training_table(args.counts, args.split)

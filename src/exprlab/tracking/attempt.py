@@ -89,7 +89,7 @@ def attempt(run: Path, params: Mapping[str, Any], record: Mapping[str, Any]) -> 
         current.end("KILLED", "interrupted (Ctrl-C)")
         raise
     except SystemExit as error:
-        current.end("KILLED", f"terminated (exit code {error.code})")
+        current.end("KILLED", f"told to end (exit code {error.code})")
         raise
     except UserError as error:
         current.end("FAILED", str(error))

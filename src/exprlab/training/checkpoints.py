@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from exprlab.config.models import MLPConfig
 from exprlab.errors import UserError
 from exprlab.files import atomic_path
 from exprlab.keys import VAL_LOSS
+from exprlab.training.processes import ENDINGS, TERMINATED
+
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 def better_is(model: MLPConfig) -> str:
@@ -103,15 +109,39 @@ class PlainCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, temporary)
 
 
-def last_checkpoint(folder: Path, model: MLPConfig) -> ModelCheckpoint:
-    """Keep all that it takes to go on: weights, optimiser, schedule, callbacks."""
-    return ModelCheckpoint(
-        folder,
-        filename="last",
-        every_n_epochs=model.checkpoint_every,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+class LastCheckpoint(Checkpoint):
+    """Keeps all that it takes to go on: weights, optimiser, schedule, callbacks.
+
+    At the end of an epoch: every `checkpoint_every`, at least once a minute, and when the job is
+    told to end (SIGTERM, or SIGUSR1 as a warning). Then the training ends, too, with exit code 143
+    and nothing of the epoch lost; a second signal ends it at once.
+    """
+
+    def __init__(self, path: Path, model: MLPConfig) -> None:
+        self._path, self._every = path, model.checkpoint_every
+        self._told_to_end = False
+        self._saved = time.monotonic()
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Listen. Lightning's own way, to end within an epoch, may hang several processes."""
+        for number in ENDINGS:
+            signal.signal(number, self._end)
+
+    def _end(self, number: int, frame: object) -> None:
+        if self._told_to_end:
+            sys.exit(TERMINATED)
+        self._told_to_end = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write a checkpoint where one is due. Several processes do it together, or none does."""
+        late = time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS
+        decide = trainer.strategy.reduce_boolean_decision
+        ends = decide(self._told_to_end, all=False)
+        if ends or (trainer.current_epoch + 1) % self._every == 0 or decide(late, all=False):
+            trainer.save_checkpoint(self._path)
+            self._saved = time.monotonic()
+        if ends:
+            sys.exit(TERMINATED)
 
 
 def epochs_done(checkpoint: Path) -> int | None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from exprlab.config.models import MLPConfig, TrainerConfig
 from exprlab.errors import UserError
@@ -19,10 +18,10 @@ from exprlab.outputs import n_outputs
 from exprlab.training.callbacks import Curves, EpochSeeds
 from exprlab.training.checkpoints import (
     BestWeights,
+    LastCheckpoint,
     ResumableStopping,
     better_is,
     epochs_done,
-    last_checkpoint,
 )
 from exprlab.training.cross_validation import CrossValidated
 from exprlab.training.datamodule import ExpressionData
@@ -104,7 +103,7 @@ def fit_network(
         Curves(folder, resumed_from, name, model.max_epochs),
         ResumableStopping(model.monitor, mode=better_is(model), patience=model.patience),
         best,
-        last_checkpoint(folder, model),
+        LastCheckpoint(last, model),
     ]
     trainer = make_trainer(settings, model, resumed_from is not None, callbacks)
     _announce(name, training.words, trainer, resumed_from)
@@ -186,12 +185,9 @@ def _fit(
 ) -> None:
     try:
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-    except SIGTERMException:
-        # Lightning would end with exit code 0, and Snakemake take the training for finished.
-        sys.exit(143)
-    except SystemExit:
-        # So Lightning ends after Ctrl-C.
-        if trainer.interrupted:
+    except SystemExit as end:
+        # With 1 Lightning ends after Ctrl-C.
+        if end.code == 1 and trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
     if not trainer.is_global_zero:

@@ -8,6 +8,7 @@ all nodes of the job. Light: nothing here imports torch.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from exprlab.config.models import TrainerConfig
@@ -17,6 +18,16 @@ from exprlab.errors import UserError
 IN_SUBMITTED_JOB = "EXPRLAB_SRUN"
 # ... and by us for the tasks that srun starts.
 TASK = "EXPRLAB_TASK"
+
+# How a cluster asks a job to end: now, or before its time is over (sbatch --signal=USR1@90).
+ENDINGS = (signal.SIGTERM, signal.SIGUSR1)
+TERMINATED = 143  # exit code
+
+
+def end_when_told() -> None:
+    """End as after an exception, so that the run's status says why; the default says nothing."""
+    for number in ENDINGS:
+        signal.signal(number, lambda *_: sys.exit(TERMINATED))
 
 
 def start_tasks(settings: TrainerConfig, threads: int) -> None:

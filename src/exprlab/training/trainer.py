@@ -21,7 +21,11 @@ from exprlab.training.processes import is_task
 def quieten() -> None:
     """Leave out what Lightning says that no reader of this log can act on."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in ("Checkpoint directory .* exists", ".*LeafSpec", ".*does not have many workers"):
+    messages = (
+        "Checkpoint directory .* exists", ".*LeafSpec", ".*does not have many workers",
+        ".*srun.* command is available on your system",
+    )  # fmt: skip
+    for message in messages:
         warnings.filterwarnings("ignore", message=message)
 
 
