@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"config", "errors", "evaluation", "files", "keys", "plotting", "provenance"},
     "cards": {"config", "evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
+    "failures": {"errors", "files"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},
 }
 # Rooms and modules that compute and know nothing of files, workflow or tracking.

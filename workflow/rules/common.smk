@@ -3,6 +3,9 @@ import json
 import os
 import shlex
 import sys
+import time
+
+from snakemake.logging import logger
 
 try:
     from exprlab.cohort.plan import plan_design
@@ -11,6 +14,8 @@ try:
     from exprlab.config.files import files_in, float32_bytes
     from exprlab.config.models import NETWORK_KINDS
     from exprlab.errors import UserError
+    from exprlab.failures.ends import OUT_OF_MEMORY, TIME_LIMIT, earlier_ends
+    from exprlab.failures.listen import FailedJobs
     from exprlab.files import digest_of
     from exprlab.keys import LEAVE_ONE_BATCH_OUT, ORACLE, SIDE_FILES
     from exprlab.keys import SPLIT_PATTERN, WHOLE_SPLIT_PATTERN, split_name, split_parts
@@ -137,6 +142,14 @@ if MLFLOW_URI:
     os.environ.update(MLFLOW_TRACKING_URI=MLFLOW_URI)
 # A server keeps its own store; the embedded one is a file of this workflow.
 MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
+
+# Snakemake logs each job that fails; at the end the cards tell of those that failed for good.
+FAILED_JOBS = FailedJobs()
+if not workflow.remote_exec:
+    logger.addHandler(FAILED_JOBS)
+# Why jobs of SLURM's ended is in the logs of this call.
+SLURM_LOGS = getattr(workflow.executor_settings, "logdir", None)
+STARTED = time.time()
 
 # For the record: how this Snakemake was called (a job on a cluster keeps what it was told).
 os.environ.setdefault("EXPRLAB_COMMAND", shlex.join(["snakemake", *sys.argv[1:]]))
@@ -287,15 +300,41 @@ def bytes_of_values(dataset):
     return float32_bytes(dataset.expression)
 
 
-def memory(base, copies=0, processes=1):
-    """Give megabytes as a function of the data set: `base` and so many float32 copies of it."""
+def growth(wildcards, attempt, end):
+    """Give twice as much for each time that SLURM has ended a job for want of it, and only then."""
+    if attempt == 1:
+        return 1
+    return 2 ** earlier_ends(SLURM_LOGS, dict(wildcards.items()), STARTED)[end]
 
-    def mem_mb(wildcards):
+
+def minutes(base):
+    """Give minutes, as a function of how often a job has run out of time."""
+
+    def runtime(wildcards, attempt):
+        return base * growth(wildcards, attempt, TIME_LIMIT)
+
+    return runtime
+
+
+def memory(base, copies=0, processes=1):
+    """Give megabytes as a function of the data set: `base` and so many float32 copies of it.
+
+    And of how often a job has run out of memory.
+    """
+
+    def mem_mb(wildcards, attempt):
         names = [wildcards.dataset] if hasattr(wildcards, "dataset") else DATASETS
         largest = max(bytes_of_values(CONFIG.datasets[name]) for name in names)
-        return processes * (base + int(copies * largest / 2**20))
+        once = processes * (base + int(copies * largest / 2**20))
+        return once * growth(wildcards, attempt, OUT_OF_MEMORY)
 
     return mem_mb
+
+
+def call_without_targets():
+    """Give the words of this call of Snakemake that are no targets, to do one job again."""
+    targets = workflow.dag_settings.targets or ()
+    return shlex.join(["snakemake", *(w for w in sys.argv[1:] if w not in targets)])
 
 
 def of_processes(value):

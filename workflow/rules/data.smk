@@ -16,7 +16,7 @@ rule simulate_cohort:
     threads: 2
     resources:
         mem_mb=memory(800),
-        runtime=20,
+        runtime=minutes(20),
     params:
         settings=cohort_params,
         code=code_digest("simulate"),
@@ -43,7 +43,7 @@ rule import_cohort:
     threads: 1
     resources:
         mem_mb=memory(800, copies=5),
-        runtime=20,
+        runtime=minutes(20),
     params:
         settings=cohort_params,
         code=code_digest("import_cohort"),
@@ -66,8 +66,8 @@ rule compute_oracle:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=60,
+        mem_mb=memory(800),
+        runtime=minutes(60),
     params:
         settings=cohort_params,
         code=code_digest("oracle"),
@@ -91,7 +91,7 @@ rule check_data:
     threads: 1
     resources:
         mem_mb=memory(800, copies=4),
-        runtime=20,
+        runtime=minutes(20),
     params:
         what=check_arguments,
         code=code_digest("check"),
@@ -114,7 +114,7 @@ rule describe_data:
     threads: 1
     resources:
         mem_mb=memory(1000, copies=1),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_digest("describe"),
     shell:
@@ -142,8 +142,8 @@ rule plot_data:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=memory(800),
+        runtime=minutes(10),
     params:
         folder=subpath(output[0], parent=True),
         code=code_digest("plot_data"),

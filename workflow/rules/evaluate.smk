@@ -22,7 +22,7 @@ rule calibrate_model:
     threads: 1
     resources:
         mem_mb=memory(800, copies=2),
-        runtime=10,
+        runtime=minutes(10),
     params:
         run=subpath(input.weights, parent=True),
         settings=as_json(CONFIG.evaluation),
@@ -50,7 +50,7 @@ rule guard_leakage:
     threads: 1
     resources:
         mem_mb=memory(1000, copies=3),
-        runtime=20,
+        runtime=minutes(20),
     params:
         settings=as_json(CONFIG.guard),
         seed=split_seed,
@@ -77,8 +77,8 @@ rule evaluate_oracle:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         settings=as_json(CONFIG.evaluation),
         seed=split_seed,
@@ -108,7 +108,7 @@ rule evaluate_model:
     threads: 1
     resources:
         mem_mb=memory(1000, copies=1),
-        runtime=10,
+        runtime=minutes(10),
     params:
         settings=as_json(CONFIG.evaluation),
         seed=split_seed,
@@ -141,8 +141,8 @@ rule pool_folds:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         folds=lambda wildcards, input: [os.path.dirname(p) for p in input.evaluations],
         settings=as_json(CONFIG.evaluation),
@@ -185,8 +185,8 @@ rule plot_run:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=memory(800),
+        runtime=minutes(10),
     params:
         run=subpath(input.metrics, parent=True),
         folder=subpath(output[0], parent=True),
@@ -221,8 +221,8 @@ rule write_model_card:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=memory(500),
+        runtime=minutes(10),
     params:
         run=subpath(input.params, parent=True),
         code=code_digest("model_card"),
@@ -249,8 +249,8 @@ rule compare_models:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         runs=run_folders,
         settings=as_json(CONFIG.evaluation),

@@ -20,8 +20,8 @@ rule explain_model:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=memory(1500),
+        runtime=minutes(20),
     params:
         run=subpath(input.weights, parent=True),
         settings=as_json(CONFIG.attribution),
@@ -51,7 +51,7 @@ rule test_genes:
     threads: 1
     resources:
         mem_mb=memory(800, copies=3),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_digest("test_genes"),
     shell:
@@ -77,8 +77,8 @@ rule compare_genes:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         code=code_digest("compare_genes"),
     shell:
@@ -108,8 +108,8 @@ rule plot_genes:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=memory(800),
+        runtime=minutes(10),
     params:
         folder=subpath(output[0], parent=True),
         code=code_digest("plot_genes"),

@@ -16,8 +16,8 @@ rule predict_samples:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=20,
+        mem_mb=memory(1500),
+        runtime=minutes(20),
     params:
         code=code_digest("predict"),
     shell:
@@ -46,8 +46,8 @@ rule evaluate_new_samples:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         runs=lambda wildcards, input: [os.path.dirname(p) for p in input.predictions],
         settings=as_json(CONFIG.evaluation),

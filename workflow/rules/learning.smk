@@ -18,8 +18,8 @@ rule subsample_training:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=memory(800),
+        runtime=minutes(10),
     params:
         seed=split_seed,
         code=code_digest("subsample"),
@@ -47,8 +47,8 @@ rule compare_sizes:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=memory(1000),
+        runtime=minutes(20),
     params:
         runs=run_folders,
         settings=as_json(CONFIG.evaluation),
@@ -76,8 +76,8 @@ rule plot_learning_curves:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=memory(800),
+        runtime=minutes(10),
     params:
         code=code_digest("plot_learning_curves"),
     shell:

@@ -17,8 +17,8 @@ rule split_samples:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=800,
-        runtime=10,
+        mem_mb=memory(800),
+        runtime=minutes(10),
     params:
         settings=lambda wildcards: as_json(split_settings(wildcards)),
         seed=split_seed,
@@ -47,7 +47,7 @@ rule preprocess_counts:
     threads: 1
     resources:
         mem_mb=memory(1000, copies=1),
-        runtime=20,
+        runtime=minutes(20),
     params:
         settings=as_json(CONFIG.preprocess),
         code=code_digest("preprocess"),

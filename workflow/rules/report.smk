@@ -32,8 +32,8 @@ rule write_report:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         results=subpath(input.comparison, ancestor=2),
         settings=as_json(picked(CONFIG)),
@@ -64,8 +64,8 @@ rule write_environment_page:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=memory(500),
+        runtime=minutes(10),
     params:
         results=subpath(output[0], ancestor=2),
         settings=as_json(CONFIG.experiment),
@@ -100,8 +100,8 @@ rule fill_checklist:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=memory(500),
+        runtime=minutes(10),
     params:
         results=subpath(input.comparison, ancestor=2),
         settings=as_json(picked(CONFIG)),

@@ -58,8 +58,8 @@ rule write_manifest:
         "../envs/exprlab.yaml"
     threads: 2
     resources:
-        mem_mb=800,
-        runtime=20,
+        mem_mb=memory(800),
+        runtime=minutes(20),
     params:
         results=subpath(output.manifest, parent=True),
         settings=as_json(picked(CONFIG)),
@@ -101,8 +101,8 @@ rule publish_runs:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=30,
+        mem_mb=memory(1500),
+        runtime=minutes(30),
     params:
         runs=run_folders,
         folder=subpath(output.receipt, parent=True),
@@ -119,10 +119,23 @@ rule publish_runs:
         " --receipt {output.receipt} > {log} 2>&1"
 
 
+onsuccess:
+    shell("rm -f results/report/failures.html")
+
+
 onerror:
-    # Whatever has finished, and whatever has failed, is worth seeing in MLflow.
-    shell(
-        f"python -m exprlab publish --runs {' '.join(RUNS + FINALS + SMALLER_RUNS)} --experiment {CONFIG.experiment.name}"
-        " --store results/mlflow --history results/history"
-        " --receipt results/mlflow/partly_published.json"
-    )
+    # A job on a cluster has a Snakemake of its own, which has nothing to say here.
+    if not workflow.remote_exec:
+        # Whatever has finished, and whatever has failed, is worth seeing in MLflow.
+        shell(
+            f"python -m exprlab publish --runs {' '.join(RUNS + FINALS + SMALLER_RUNS)} --experiment {CONFIG.experiment.name}"
+            " --store results/mlflow --history results/history"
+            " --receipt results/mlflow/partly_published.json"
+        )
+        FAILED_JOBS.write("results/logs/failed_jobs.json")
+        again = call_without_targets()
+        shell(
+            "python -m exprlab failures --jobs results/logs/failed_jobs.json"
+            " --output results/report/failures.html --title {CONFIG.experiment.name}"
+            " --command {again:q}"
+        )

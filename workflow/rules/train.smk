@@ -34,7 +34,7 @@ rule train_network:
     threads: CONFIG.trainer.devices
     resources:
         mem_mb=memory(1500, copies=3, processes=CONFIG.trainer.devices),
-        runtime=60,
+        runtime=minutes(60),
         # Of a training over several processes in one job of SLURM's: a task for each device.
         mpi=of_processes("srun"),
         nodes=of_processes(CONFIG.trainer.num_nodes),
@@ -79,7 +79,7 @@ rule train_baseline:
     threads: 1
     resources:
         mem_mb=memory(1500, copies=4),
-        runtime=60,
+        runtime=minutes(60),
     params:
         run=subpath(output.weights, parent=True),
         settings=training_params,

@@ -1,0 +1,158 @@
+"""One card for each job that has failed for good: what, why, and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exprlab.failures.ends import (
+    CANCELLED,
+    NODE_FAILURE,
+    OUT_OF_MEMORY,
+    TIME_LIMIT,
+    how_it_ended,
+)
+
+LINES = 5
+SLURM_STATE = re.compile(r"SLURM status is: '(\w+)'")
+# What Snakemake itself writes into the log of a SLURM job around that of the command.
+SNAKEMAKE_ERROR = re.compile(r"^ *Error in rule (\w+):\n(?:.*\n)*? *output: (.*)$", re.MULTILINE)
+REMEDIES = {
+    OUT_OF_MEMORY: "give it more memory: set-resources: {rule}: mem_mb: N in your profile (its "
+    "benchmark file and docs/cluster.md tell how much is used), or a smaller batch_size or model",
+    TIME_LIMIT: "give it more time: set-resources: {rule}: runtime: MINUTES in your profile; a "
+    "training goes on from its last checkpoint",
+    NODE_FAILURE: "nothing is wrong with the job: run it again",
+    CANCELLED: "somebody cancelled it: run it again",
+}
+CAUSES = {
+    OUT_OF_MEMORY: "it took more memory than it had",
+    TIME_LIMIT: "it took more time than it had",
+    NODE_FAILURE: "the node that it ran on failed",
+    CANCELLED: "it was cancelled",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A job that failed for good."""
+
+    rule: str
+    where: str
+    cause: str
+    remedy: str
+    command: str
+    slurm: str
+    log: str
+    last_lines: list[str]
+
+    def text(self) -> str:
+        """Return the card for a terminal."""
+        facts = [
+            f"FAILED  {self.rule}  {self.where}",
+            f"  why:   {self.cause}",
+            f"  to do: {self.remedy}",
+            f"  again: {self.command}",
+        ]
+        if self.slurm:
+            facts.append(f"  slurm: {self.slurm}")
+        if self.log:
+            facts.append(f"  log:   {self.log}, which ends:")
+        return "\n".join([*facts, *(f"    | {line}" for line in self.last_lines)])
+
+
+def make_cards(jobs: Sequence[dict[str, Any]], command: Sequence[str]) -> list[Card]:
+    """Return the cards of jobs that are still without their outputs, in the order they failed.
+
+    Parameters
+    ----------
+    jobs
+        What `exprlab.failures.listen` has written.
+    command
+        The words of the call of Snakemake without its targets.
+    """
+    failed = [job for job in jobs if not all(Path(path).exists() for path in job["outputs"])]
+    return [_card(job, command) for job in _without_bystanders(failed)]
+
+
+def _without_bystanders(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out the jobs of a failed group that did not fail themselves or were not reached."""
+    kept, groups_seen = [], set()
+    for job in jobs:
+        if not job["group"]:
+            kept.append(job)
+            continue
+        slurm_log = _read(job["logs"][-1:])
+        culprits = {outputs for _, outputs in SNAKEMAKE_ERROR.findall(slurm_log)}
+        if culprits:
+            guilty = ", ".join(job["outputs"]) in culprits
+        else:  # the whole job was ended from outside
+            guilty = job["slurm_job"] not in groups_seen
+        groups_seen.add(job["slurm_job"])
+        if guilty:
+            kept.append(job)
+    return kept
+
+
+def _card(job: dict[str, Any], command: Sequence[str]) -> Card:
+    own, everything = _read(job["logs"][:1]), _read(job["logs"])
+    end = how_it_ended(everything)
+    told = [line for line in own.splitlines() if line.startswith("error: ")]
+    if end:
+        # How it was killed says more than what it said before.
+        cause, remedy = CAUSES[end], REMEDIES[end].format(rule=job["rule"])
+    elif told:
+        cause = " ".join(line.removeprefix("error: ") for line in told)
+        remedy = "mend what the message names, then run it again"
+    elif "Traceback (most recent call last)" in own:
+        cause = f"a bug: {own.rstrip().splitlines()[-1]}"
+        remedy = "please report it with the log"
+    else:
+        cause = _silent(job)
+        remedy = "run it again; if it happens again, look at the memory of the machine (dmesg)"
+    return Card(
+        rule=job["rule"],
+        where=str(Path(job["outputs"][0]).parent) if job["outputs"] else "",
+        cause=cause,
+        remedy=remedy,
+        command=shlex.join([command[0], *job["outputs"][:1], *command[1:]]),
+        slurm=_slurm(job),
+        log=next((log for log in job["logs"] if _read([log]).strip()), ""),
+        last_lines=_last_lines(own or everything),
+    )
+
+
+def _silent(job: dict[str, Any]) -> str:
+    """Say why a job ended that left no message; a training may have left a status."""
+    status = Path(job["outputs"][0]).parent / ".attempt/status.json" if job["outputs"] else None
+    try:
+        known = json.loads(status.read_text()).get("cause") if status else None
+    except (OSError, ValueError):
+        known = None
+    return str(known or "it ended without a word; something has killed it (kill -9, the kernel)")
+
+
+def _slurm(job: dict[str, Any]) -> str:
+    state = SLURM_STATE.search(str(job["message"]))
+    if not job["slurm_job"]:
+        return ""
+    return f"job {job['slurm_job']}" + (f", {state[1]}" if state else "")
+
+
+def _last_lines(log: str) -> list[str]:
+    return [line for line in log.splitlines() if line.strip()][-LINES:]
+
+
+def _read(paths: Sequence[str]) -> str:
+    texts = []
+    for path in paths:
+        try:
+            texts.append(Path(path).read_text(errors="replace"))
+        except OSError:
+            continue  # a job may end before it opens its log
+    return "\n".join(texts)

@@ -1,0 +1,55 @@
+"""How jobs have ended, read from the logs that SLURM and exprlab leave. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+OUT_OF_MEMORY, TIME_LIMIT = "out of memory", "time limit"
+NODE_FAILURE, CANCELLED = "node failure", "cancelled"
+
+# What slurmstepd, srun and exprlab write; the first that is found decides.
+SIGNS = {
+    OUT_OF_MEMORY: r"oom.?kill|exceeded (job |step )?memory limit|out.of.memory",
+    TIME_LIMIT: r"DUE TO TIME LIMIT",
+    NODE_FAILURE: r"DUE TO NODE FAILURE",
+    CANCELLED: r"CANCELLED AT",
+}
+
+
+def how_it_ended(log: str) -> str | None:
+    """Return the end that a log tells of, or None if it tells of none of these."""
+    found = (end for end, sign in SIGNS.items() if re.search(sign, log, re.IGNORECASE))
+    return next(found, None)
+
+
+def earlier_ends(folder: Path | None, wildcards: Mapping[str, str], since: float) -> Counter[str]:
+    """Count how the earlier jobs with these wildcards have ended, alone or in a group.
+
+    Parameters
+    ----------
+    folder
+        Where the SLURM executor keeps its logs (slurm-logdir); None without one.
+    wildcards
+        Of the job that is tried again.
+    since
+        Logs that are older, in seconds since 1970, belong to another call of Snakemake.
+    """
+    words = ", ".join(f"{name}={value}" for name, value in wildcards.items())
+    ends: Counter[str] = Counter()
+    for path in sorted(Path(folder).rglob("*.log")) if folder else ():
+        if path.stat().st_mtime < since:
+            continue
+        log = path.read_text(errors="replace")
+        end = how_it_ended(log)
+        if end and _is_about(log, words):
+            ends[end] += 1
+    return ends
+
+
+def _is_about(log: str, wildcards: str) -> bool:
+    """Tell whether Snakemake's words in a log name a job with these wildcards, '' for none."""
+    named = re.findall(r"^ *wildcards: (.*)$", log, re.MULTILINE)
+    return wildcards in named if wildcards else not named
