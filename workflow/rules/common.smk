@@ -147,8 +147,7 @@ MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
 FAILED_JOBS = FailedJobs()
 if not workflow.remote_exec:
     logger.addHandler(FAILED_JOBS)
-# Why jobs of SLURM's ended is in the logs of this call.
-SLURM_LOGS = getattr(workflow.executor_settings, "logdir", None)
+# Why jobs of SLURM's ended is told by the logs that are newer than this.
 STARTED = time.time()
 
 # For the record: how this Snakemake was called (a job on a cluster keeps what it was told).
@@ -304,7 +303,8 @@ def growth(wildcards, attempt, end):
     """Give twice as much for each time that SLURM has ended a job for want of it, and only then."""
     if attempt == 1:
         return 1
-    return 2 ** earlier_ends(SLURM_LOGS, dict(wildcards.items()), STARTED)[end]
+    logs = getattr(workflow.executor_settings, "logdir", None)
+    return 2 ** earlier_ends(logs, dict(wildcards.items()), STARTED)[end]
 
 
 def minutes(base):

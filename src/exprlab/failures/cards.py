@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,6 @@ from exprlab.failures.ends import (
 )
 
 LINES = 5
-SLURM_STATE = re.compile(r"SLURM status is: '(\w+)'")
 # What Snakemake itself writes into the log of a SLURM job around that of the command.
 SNAKEMAKE_ERROR = re.compile(r"^ *Error in rule (\w+):\n(?:.*\n)*? *output: (.*)$", re.MULTILINE)
 REMEDIES = {
@@ -138,10 +138,21 @@ def _silent(job: dict[str, Any]) -> str:
 
 
 def _slurm(job: dict[str, Any]) -> str:
-    state = SLURM_STATE.search(str(job["message"]))
-    if not job["slurm_job"]:
+    """Return a job's number and state in SLURM, which forgets the state after a while."""
+    number = job["slurm_job"]
+    if not number:
         return ""
-    return f"job {job['slurm_job']}" + (f", {state[1]}" if state else "")
+    for command in (
+        ["squeue", "--noheader", "--states=all", f"--jobs={number}", "--format=%T"],
+        ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={number}", "-oState"],
+    ):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        if done.stdout.strip():
+            return f"job {number}, {done.stdout.split()[0]}"
+    return f"job {number}"
 
 
 def _last_lines(log: str) -> list[str]:

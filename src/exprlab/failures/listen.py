@@ -36,7 +36,6 @@ class FailedJobs(logging.Handler):
             "rule": job["rule_name"],
             "outputs": list(outputs),
             "logs": [str(log) for log in [*job["log"], *logs]],
-            "message": job.get("rule_msg"),
             "slurm_job": (job.get("aux") or {}).get("external_jobid"),
             "group": group,
         }
