@@ -49,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "cards": {"config", "evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
     "failures": {"errors", "files"},
+    "doctor": {"config", "errors", "files", "provenance", "reproduce"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},
 }
 # Rooms and modules that compute and know nothing of files, workflow or tracking.
@@ -197,7 +198,7 @@ def test_science_draws_from_streams_alone(module: str) -> None:
     ("package", "rooms"),
     [
         ("mlflow", {"tracking"}),
-        ("torch", {"inference", "nets", "training"}),
+        ("torch", {"doctor", "inference", "nets", "training"}),
         ("captum", {"inference"}),
         ("pytorch_lightning", {"training"}),
         ("torchmetrics", {"training"}),

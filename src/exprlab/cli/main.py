@@ -48,6 +48,7 @@ COMMANDS = {
     "archive": "pack an experiment into one RO-Crate",
     "publish": "bring the MLflow store up to date with results/",
     "report": "write the HTML report",
+    "doctor": "say what is wrong before hundreds of jobs are submitted",
     "failures": "say which jobs failed, why, and what to do",
     "environment-page": "write the page about where and with what the trainings ran",
     "ui": "open the MLflow UI over results/ on 127.0.0.1",

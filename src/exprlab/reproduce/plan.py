@@ -32,17 +32,29 @@ class Request:
     config: tuple[str, ...] = ()
     forcerun: tuple[str, ...] = ()
     directory: Path | None = None
+    profile: Path | None = None
+    everything: bool = False
+    cores: int = 1
 
     def command(self) -> list[str]:
         """Return the call of a dry run; targets come first, as some options take many words."""
-        command = [sys.executable, "-m", "snakemake", *self.targets, "--dry-run", "--cores", "1"]
-        command += ["--printshellcmds", "--nocolor", "--snakefile", str(self.snakefile)]
+        command = [sys.executable, "-m", "snakemake", *self.targets, "--dry-run"]
+        command += [
+            "--cores",
+            str(self.cores),
+            "--printshellcmds",
+            "--nocolor",
+            "--snakefile",
+            str(self.snakefile),
+        ]
         options = {
             "--configfile": self.configfiles,
             "--config": self.config,
             "--forcerun": self.forcerun,
             "--directory": [self.directory] if self.directory else [],
+            "--profile": [self.profile] if self.profile else [],
         }
+        command += ["--forceall"] if self.everything else []
         for name, words in options.items():
             command += [name, *map(str, words)] if words else []
         return command
@@ -59,6 +71,8 @@ class Job:
     reason: str
     shell: str
     benchmark: str = ""
+    threads: int = 1
+    resources: dict[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -141,6 +155,8 @@ def parse_jobs(text: str) -> list[Job]:
                 reason=fields.get("reason", ""),
                 shell=shell,
                 benchmark=fields.get("benchmark", ""),
+                threads=int(fields.get("threads", 1)),
+                resources=dict(re.findall(r"(\w+)=([^,]*)", fields.get("resources", ""))),
             )
         )
     return _inputs_first(jobs)

@@ -1,0 +1,1 @@
+"""A look at machine, cluster and config before hundreds of jobs are submitted."""
