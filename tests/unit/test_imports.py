@@ -48,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"config", "errors", "evaluation", "files", "keys", "plotting", "provenance"},
     "cards": {"config", "evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
-    "failures": {"errors", "files"},
+    "failures": {"files"},
     "doctor": {"config", "errors", "files", "provenance", "reproduce"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},
 }

@@ -140,6 +140,9 @@ MLFLOW_URI = tracking_uri(CONFIG.tracking)
 if MLFLOW_URI:
     # Never on a command line, where everybody could read its password.
     os.environ.update(MLFLOW_TRACKING_URI=MLFLOW_URI)
+if CONFIG.tracking.live:
+    # Trainings stream to this experiment; in no params, because no result depends on it.
+    os.environ.update(EXPRLAB_LIVE=CONFIG.experiment.name)
 # A server keeps its own store; the embedded one is a file of this workflow.
 MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
 

@@ -46,6 +46,7 @@ COMMANDS = {
     "model-card": "write a run's model card",
     "checklist": "fill the DOME checklist for machine learning in biology",
     "archive": "pack an experiment into one RO-Crate",
+    "stream": "send a running training's curves to a tracking server",
     "publish": "bring the MLflow store up to date with results/",
     "report": "write the HTML report",
     "doctor": "say what is wrong before hundreds of jobs are submitted",

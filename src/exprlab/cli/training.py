@@ -88,6 +88,7 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
     from exprlab.data.tables import write_logits
     from exprlab.data.training_table import read_training_table
     from exprlab.tracking.attempt import FOLDER, attempt
+    from exprlab.tracking.spawn import start_stream
     from exprlab.training.processes import end_when_told, is_helper
 
     end_when_told()
@@ -99,6 +100,7 @@ def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
         yield TrainingJob(name, params, _data(args, table), run / FOLDER)
         return
     with attempt(run, params, _record(args, run)) as current:
+        start_stream(run)
         job = TrainingJob(name, params, _data(args, table), current.folder)
         yield job
         fitted = job.fitted

@@ -230,6 +230,9 @@ class TrackingConfig(Section):
         "",
         "MLflow store or server; empty: MLFLOW_TRACKING_URI, else SQLite under results/mlflow",
     )
+    live: bool = setting(
+        False, "show curves on the server while a training goes on; it needs a server (http://)"
+    )
 
 
 class ExperimentConfig(Section):

@@ -78,4 +78,4 @@ def _profile(folder: Path | None) -> dict[str, Any] | None:
                 raise UserError(
                     f"{path}: not valid YAML ({' '.join(str(error).split())})"
                 ) from None
-    raise UserError(f"{folder}: holds no config.yaml; name a profile's folder, e.g. profiles/slurm")
+    raise UserError(f"{folder}: has no config.yaml; name a profile's folder, e.g. profiles/slurm")

@@ -138,6 +138,8 @@ def _whole(request: Request) -> tuple[list[dict[str, Any]], dict[str, Any] | Non
 
 def parse_jobs(text: str) -> list[Job]:
     """Return the jobs of a dry run's output, without those that run nothing."""
+    # Jobs of a group, which a profile for a cluster has, stand four spaces to the right.
+    text = re.sub(r"^ {4}(?=(?:local)?(?:rule|checkpoint) \w+:$| {4}\w+: )", "", text, flags=re.M)
     jobs = []
     for block in re.split(r"^(?:local)?(?:rule|checkpoint) (?=\w+:$)", text, flags=re.M)[1:]:
         lines = block.split("\n")

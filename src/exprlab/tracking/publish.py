@@ -76,8 +76,8 @@ def publish(
     -------
     dict
         The receipt: `store`, `experiment`, `experiment_id`, `study`, `runs` (each with `run_id`,
-        `key`, `status` and `action`: created, replaced or unchanged), `left_out`, and `restored`,
-        the names of earlier studies that the store had lost.
+        `key`, `status` and `action`: created, completed, replaced or unchanged), `left_out`, and
+        `restored`, the names of earlier studies that the store had lost.
 
     Raises
     ------
@@ -94,15 +94,15 @@ def publish(
         with clear_errors(location):
             client = connect(location)
             restored = _restore(client, history, experiment, study, location)
-            experiment_id = _experiment(client, experiment, location)
+            number = experiment_id(client, experiment, location.artifacts)
             runs, parent = [], None
             if study:
                 kept = History(history / experiment)
-                runs, parent = bring_up_to_date(client, experiment_id, study, kept)
+                runs, parent = bring_up_to_date(client, number, study, kept)
     answer = {
         "store": without_password(location.uri),
         "experiment": experiment,
-        "experiment_id": experiment_id,
+        "experiment_id": number,
         "study": parent,
         "runs": [{**_names(record), **run} for record, run in zip(records, runs, strict=True)],
         "left_out": sorted(folder for folder, record in found.items() if record is None),
@@ -126,7 +126,9 @@ def _restore(
         if found and found.lifecycle_stage == "deleted" and past.experiment != experiment:
             continue  # somebody wanted it away
         current = study if past.experiment == experiment else None
-        names += restore(client, _experiment(client, past.experiment, location), past, current)
+        names += restore(
+            client, experiment_id(client, past.experiment, location.artifacts), past, current
+        )
     return names
 
 
@@ -159,19 +161,20 @@ def _create(database: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _experiment(client: MlflowClient, name: str, location: Location) -> str:
-    """Return the id of the experiment with this name; make it, or take it out of the bin."""
+def experiment_id(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    """Return the id of the experiment with this name; make it, or take it out of the bin.
+
+    `artifacts` is where an SQLite store keeps its artifacts; a server has its own place.
+    """
     found = client.get_experiment_by_name(name)
     if found is not None:
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
         return found.experiment_id
-    if location.artifacts is None:
+    if artifacts is None:
         return client.create_experiment(name)
     return client.create_experiment(
-        name,
-        artifact_location=f"{location.artifacts}/{name}",
-        tags={STORE_TAG: location.artifacts},
+        name, artifact_location=f"{artifacts}/{name}", tags={STORE_TAG: artifacts}
     )
 
 

@@ -17,7 +17,7 @@ from exprlab.errors import UserError
 from exprlab.files import digest_of, read_json, sha256
 from exprlab.tracking.curves import Point, read_curves
 from exprlab.tracking.judged import EVALUATION_FILE, PREDICTIONS_FILE, read_evaluation
-from exprlab.tracking.status import FINISHED, NOT_EVALUATED, last_sign_of_life, true_state
+from exprlab.tracking.status import FINISHED, NOT_EVALUATED, RUNNING, last_sign_of_life, true_state
 
 ATTEMPT_FOLDER = ".attempt"
 NEW_SAMPLES_FILE = "new_samples.tsv"
@@ -104,11 +104,20 @@ def read_run(folder: Path) -> RunRecord | None:
     return None
 
 
-def _read(folder: Path, source: Path) -> RunRecord | None:
+def read_running(folder: Path) -> RunRecord | None:
+    """Read a training that goes on; None where there is none (any more)."""
+    folder = folder.resolve()
+    source = folder / ATTEMPT_FOLDER
+    if not (source / keys.STATUS_FILE).exists():
+        return None
+    return _read(folder, source, running=True)
+
+
+def _read(folder: Path, source: Path, running: bool = False) -> RunRecord | None:
     whole = source == folder
     load = read_json if whole else _json_or_nothing
     status = load(source / keys.STATUS_FILE)
-    outcome = true_state(status, source)
+    outcome = (RUNNING, "") if running else true_state(status, source)
     if outcome is None:
         return None
     state, cause = outcome

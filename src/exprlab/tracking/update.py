@@ -113,13 +113,28 @@ def _publish_one(
         current = PUBLISHED in tags and tags.get(CONTENT) == source.content
         if kept is None and current and _key(run) == source.key:
             kept = run.info.run_id
-    outdated = [run.info.run_id for run in earlier if run.info.run_id != kept]
+    live = None
+    if kept is None and not isinstance(source, Study):
+        live = next((run.info.run_id for run in earlier if _is_begun(writer, run, source)), None)
+    outdated = [run.info.run_id for run in earlier if run.info.run_id not in (kept, live)]
     for run_id in outdated:
         writer.remove(run_id)
-    action = "unchanged" if kept else "replaced" if outdated else "created"
+    action = "unchanged" if kept else "completed" if live else "replaced" if outdated else "created"
     if kept is None:
-        kept = writer.write_study(source) if isinstance(source, Study) else writer.write_run(source)
+        is_study = isinstance(source, Study)
+        kept = writer.write_study(source) if is_study else writer.write_run(source, live)
     return {"run_id": kept, "key": source.key, "status": source.state, "action": action}
+
+
+def _is_begun(writer: Writer, run: Run, record: RunRecord) -> bool:
+    """Tell whether a training has streamed the beginning of its curves, and no more, to a run."""
+    from exprlab.tracking.writer import LIVE, PUBLISHED
+
+    if LIVE not in run.data.tags or PUBLISHED in run.data.tags:
+        return False
+    points = {(p.name, p.step): p.value for p in record.curves}
+    streamed = writer.points_of(run.info.run_id)
+    return all(points.get(at) == value for at, value in streamed.items())
 
 
 def _drop_outgrown_studies(writer: Writer, current: str) -> set[str]:

@@ -23,6 +23,7 @@ from mlflow.entities import (
     ViewType,
 )
 
+from exprlab.tracking.curves import Point
 from exprlab.tracking.model import save_mlflow_model
 from exprlab.tracking.records import FIGURES_FOLDER, RunRecord
 from exprlab.tracking.status import host_kind
@@ -44,6 +45,9 @@ STATUS_TAGS = (
     "slurm_job_id",
 )  # fmt: skip
 ENVIRONMENT_TAGS = ("python", "os", "processor", "workflow_command")
+
+# Of every run.
+_COMMON = {"mlflow.source.name": "exprlab", "mlflow.source.type": "JOB"}
 
 
 class Writer:
@@ -73,11 +77,32 @@ class Writer:
             if not (token := page.token):
                 return found
 
-    def write_run(self, record: RunRecord) -> str:
-        """Write one run with all that belongs to it; return its id."""
-        with self._new_run(record.name, record, _tags(record)) as run_id:
+    def open_live(self, record: RunRecord) -> str:
+        """Return the id of the run that a training streams to, of an earlier attempt or new."""
+        name = f"tags.`{KEY}` = '{record.training_key}' and tags.`{LIVE}` = 'true'"
+        for run in self.client.search_runs([self.experiment_id], filter_string=name):
+            return run.info.run_id
+        tags = {**_tags(record), KEY: record.training_key, LIVE: "true", **_COMMON}
+        run_id = self._create(record.name, record.started, tags)
+        self._params(run_id, record.params)
+        return run_id
+
+    def points_of(self, run_id: str) -> dict[tuple[str, int], float]:
+        """Return the values of a run's metrics, by name and step."""
+        names = self.client.get_run(run_id).data.metrics
+        rows = (row for name in names for row in self.client.get_metric_history(run_id, name))
+        return {(row.key, row.step): row.value for row in rows}
+
+    def add_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Add points of curves to a run."""
+        self._metrics(run_id, [Metric(p.name, p.value, p.time, p.step) for p in points])
+
+    def write_run(self, record: RunRecord, live: str | None = None) -> str:
+        """Write one run with all that belongs to it, or complete a live one; return its id."""
+        with self._new_run(record.name, record, _tags(record), live) as run_id:
+            there = self.points_of(run_id) if live else {}
             self._params(run_id, record.params)
-            self._metrics(run_id, [Metric(p.name, p.value, p.time, p.step) for p in record.curves])
+            self.add_points(run_id, [p for p in record.curves if (p.name, p.step) not in there])
             data = self._dataset(run_id, record)
             model_id = self._model(run_id, record)
             judged = {"model_id": model_id} if model_id else {}
@@ -134,37 +159,46 @@ class Writer:
 
     @contextmanager
     def _new_run(
-        self, name: str, source: RunRecord | Study, tags: Mapping[str, str]
+        self,
+        name: str,
+        source: RunRecord | Study,
+        tags: Mapping[str, str],
+        live: str | None = None,
     ) -> Iterator[str]:
-        """Create a run, have it filled, close it and mark it as complete; remove it on failure."""
+        """Create a run, have it filled, close it and mark it as complete; remove it on failure.
+
+        Or take a live one, whose tags then say how it ended.
+        """
         members = source.members if isinstance(source, Study) else (source,)
         ended = max(member.ended for member in members)
         common = {
             **tags,
             KEY: source.key,
             "status": source.state,
-            "mlflow.user": _user(),
-            "mlflow.source.name": "exprlab",
-            "mlflow.source.type": "JOB",
+            **_COMMON,
         }
         if source.cause:
             common["cause"] = source.cause
-        run_id = self.client.create_run(
-            self.experiment_id,
-            start_time=min(member.started for member in members),
-            run_name=name,
-            tags={key: value[:TAG_LENGTH] for key, value in common.items()},
-        ).info.run_id
+        run_id = live or self._create(name, min(member.started for member in members), common)
         try:
+            if live:
+                self.client.log_batch(run_id, tags=[RunTag(*one) for one in _cut(common).items()])
             yield run_id
             self.client.set_terminated(run_id, source.state, end_time=ended)
             # Last: whatever stops before this line leaves a run that the next call replaces.
             self.client.log_batch(
                 run_id, tags=[RunTag(CONTENT, source.content), RunTag(PUBLISHED, "true")]
             )
+            if live:
+                self.client.delete_tag(run_id, LIVE)
         except BaseException:
             self._try_to_remove(run_id)
             raise
+
+    def _create(self, name: str, started: int, tags: Mapping[str, str]) -> str:
+        tags = {**_cut(tags), "mlflow.user": _user()}
+        made = self.client.create_run(self.experiment_id, started, tags, run_name=name)
+        return made.info.run_id
 
     def _try_to_remove(self, run_id: str) -> None:
         try:
@@ -228,6 +262,10 @@ class Writer:
     def _artifacts(self, run_id: str, paths: Sequence[Path], folder: str | None = None) -> None:
         for path in paths:
             self.client.log_artifact(run_id, str(path), folder)
+
+
+def _cut(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value[:TAG_LENGTH] for key, value in tags.items()}
 
 
 def _tags(record: RunRecord) -> dict[str, str]:
