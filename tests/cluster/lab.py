@@ -35,7 +35,7 @@ def lab_cluster() -> Iterator[dict[str, str]]:
     """Start a cluster, give the environment in which its commands are found, and stop it."""
     # Not below a test's own folder: the path of munge's socket may have 107 letters.
     with tempfile.TemporaryDirectory(prefix="exprlab-slurm-") as folder:
-        own = {"CLUSTER_DIR": folder, "CLUSTER_PORT": str(_free_port())}
+        own = {"CLUSTER_DIR": folder, "CLUSTER_PORT": str(free_port())}
         environment = {
             "PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"]]),
             # The nodes have names that lead nowhere: all of them are this machine.
@@ -74,7 +74,8 @@ def groups_of_profile() -> set[str]:
     return {pair.partition("=")[2] for pair in profile["groups"]}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

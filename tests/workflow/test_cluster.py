@@ -1,0 +1,199 @@
+"""On a real SLURM: requeues, time-outs, too little memory, several nodes, and words for the user."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cluster.lab import HURRY, PROFILE, has_slurm, lab_cluster
+from workflow.conftest import PROJECT, Snakemake, Workflow
+from workflow.test_processes import MODEL
+
+RUN = "results/tumours/{}/seed-0"
+WEIGHTS = "results/tumours/{}/seed-{}/weights.safetensors"
+ON_SLURM = ["--profile", str(PROFILE), *HURRY, "--cores", "6"]
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[dict[str, str]]:
+    """Return the environment of a cluster of three nodes; with CI it has to be there."""
+    if "CI" not in os.environ and not has_slurm():
+        pytest.skip("no SLURM: as root, tests/cluster/one_node_cluster.sh install")
+    with lab_cluster() as environment:
+        yield environment
+
+
+def ask(environment: dict[str, str], *command: str) -> str:
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def jobs_since(environment: dict[str, str], first: int) -> list[tuple[int, str, str, str]]:
+    """Return number, state, memory and comment of the jobs from a number on."""
+    listed = ask(environment, "squeue", "-h", "--states=all", "--format=%i|%T|%m|%k").splitlines()
+    rows = [line.split("|") for line in listed]
+    return sorted((int(n), *rest) for n, *rest in rows if int(n) >= first)
+
+
+def next_job(environment: dict[str, str]) -> int:
+    return max((job[0] for job in jobs_since(environment, 0)), default=0) + 1
+
+
+def test_lack_of_memory_is_met_with_more_and_other_failures_are_not(
+    slurm: dict[str, str], copy: Workflow
+) -> None:
+    hopeless = {"optimizer": "sgd", "learning_rate": 1e30, "momentum": 0.99}
+    # About 2 GB at its peak: more than the rule's 1,500 MB, less than twice as much.
+    big = {"kind": "mlp", "hidden": [8000, 8000], "tuning": "validation", "max_epochs": 3}
+    experiment = {"models": ["mlp", "big", "logistic"]}
+    changed = copy.changed(experiment=experiment, models={"mlp": hopeless, "big": big})
+    world, first = replace(changed, environment=slurm), next_job(slurm)
+    targets = [WEIGHTS.format(model, 0) for model in ("mlp", "big", "logistic")]
+    done = world.run(*targets, *ON_SLURM)
+    assert done.returncode != 0
+    memory = {"mlp": [], "big": []}
+    for number, state, megabytes, _ in jobs_since(slurm, first):
+        logs = (copy.folder / "results/logs/slurm").rglob(f"{number}.log")
+        log = "".join(path.read_text() for path in logs)
+        for model, asked in memory.items():
+            if f"model={model}," in log or (state == "COMPLETED" and model == "big"):
+                asked.append((state, megabytes))
+    assert memory["mlp"] == [("FAILED", "1500M")] * 3
+    assert memory["big"][0] == ("FAILED", "1500M")
+    assert memory["big"][-1] == ("COMPLETED", "3000M")
+    # What does not depend on the failed job has been done.
+    for model in ("big", "logistic"):
+        assert (copy.folder / WEIGHTS.format(model, 0)).exists(), done.stdout
+
+    (card,) = re.findall(r"^FAILED .*?^\d+ job", done.stdout, re.MULTILINE | re.DOTALL)
+    assert "train_network  results/tumours/mlp/seed-0" in card
+    assert "why:   training: val/loss is not finite; the learning rate is probably" in card
+    assert re.search(r"slurm: job \d+, FAILED", card)
+    assert f"again: snakemake {WEIGHTS.format('mlp', 0)} --snakefile" in card
+    assert "big" not in card
+    page = (copy.folder / "results/report/failures.html").read_text()
+    assert "learning rate is probably too large" in page
+    assert "RUNNING" not in {status for status, *_ in states_of(copy)}
+
+
+def states_of(workflow: Workflow) -> list[tuple[str, str]]:
+    from workflow.test_interrupted import runs_of_all
+
+    return [(run.info.status, run.info.run_name) for run in runs_of_all(workflow)]
+
+
+def test_requeued_and_timed_out_trainings_resume_to_the_same_bytes(
+    slurm: dict[str, str], finished: Workflow, copy: Workflow, tmp_path: Path
+) -> None:
+    # A minute and a half of training, and a minute of time.
+    long = {"hidden": [1500, 1500], "max_epochs": 500, "patience": 500, "dropout": 0.3}
+    long |= {"tuning": "validation", "checkpoint_every": 5}
+    targets = [WEIGHTS.format("mlp", seed) for seed in (0, 1)]
+    changed = copy.changed(models={"mlp": long})
+    undisturbed = replace(changed, folder=tmp_path / "undisturbed")
+    done = undisturbed.run(*targets)
+    assert done.returncode == 0, done.stdout
+
+    limit = ["--set-resources", "train_network:runtime=1"]
+    process = replace(changed, environment=slurm).start(*targets, *ON_SLURM, *limit)
+    attempt = copy.folder / RUN.format("mlp") / ".attempt/status.json"
+    for count in range(3):
+        requeue(slurm, process, attempt, count)
+    output = process.output()
+    assert process.returncode == 0, output
+    status = json.loads((copy.folder / RUN.format("mlp") / "status.json").read_text())
+    assert status["attempt"] >= 4
+    for seed in (0, 1):
+        for name in ("weights.safetensors", "metrics.csv", "logits.parquet", "network.json"):
+            path = f"tumours/mlp/seed-{seed}/{name}"
+            assert copy.files()[path] == undisturbed.files()[path], path
+    second = json.loads((copy.folder / "results/tumours/mlp/seed-1/status.json").read_text())
+    assert second["attempt"] >= 2, "it was meant to run out of time"
+    assert second["resumed_from_epoch"] >= 5
+
+
+def requeue(slurm: dict[str, str], process: Snakemake, status: Path, count: int) -> None:
+    """Requeue the job of a training once it has trained for some epochs more."""
+    curves, goal = status.with_name("metrics.csv"), 40 * (count + 1)
+    while not (curves.exists() and f",{goal},val/loss," in curves.read_text()):
+        assert process.poll() is None, process.output()
+        time.sleep(0.2)
+    job = json.loads(status.read_text())["slurm_job_id"]
+    ask(slurm, "scontrol", "requeue", job)
+    # SLURM lets a requeued job wait for two minutes.
+    for _ in range(100):
+        if "PENDING" in ask(slurm, "squeue", "-h", f"--jobs={job}", "--format=%T"):
+            ask(slurm, "scontrol", "update", f"JobId={job}", "StartTime=now")
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"job {job} was not requeued")
+
+
+def test_two_nodes_train_like_two_processes_here(slurm: dict[str, str], copy: Workflow) -> None:
+    results = {}
+    for devices, nodes in ((2, 1), (1, 2)):
+        trainer = {"accelerator": "cpu", "strategy": "ddp"}
+        trainer |= {"devices": devices, "num_nodes": nodes}
+        changed = copy.changed(trainer=trainer, models={"mlp": MODEL})
+        where = ON_SLURM if nodes > 1 else []
+        world = replace(changed, environment=slurm if nodes > 1 else {})
+        done = world.run(WEIGHTS.format("mlp", 0), *where)
+        assert done.returncode == 0, done.stdout
+        results[nodes] = (copy.folder / WEIGHTS.format("mlp", 0)).read_bytes()
+        log = (copy.folder / "results/logs/train_network/tumours.mlp.seed-0.log").read_text()
+        assert "2 process(es)" in log
+    assert results[1] == results[2]
+    status = json.loads((copy.folder / RUN.format("mlp") / "status.json").read_text())
+    details = ask(slurm, "scontrol", "show", "job", status["slurm_job_id"])
+    assert "NumNodes=2 NumCPUs=2 NumTasks=2 CPUs/Task=1" in details
+
+
+def test_several_nodes_without_slurm_are_refused(copy: Workflow) -> None:
+    trainer = {"accelerator": "cpu", "strategy": "ddp", "num_nodes": 2}
+    done = copy.changed(trainer=trainer).run(WEIGHTS.format("mlp", 0))
+    assert done.returncode != 0
+    assert "error: trainer.num_nodes: found 2" in done.stdout
+    assert "--profile profiles/slurm" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("edit", "code", "words"),
+    [
+        (("", ""), 0, ["a job ran on", "is the same folder on", "steps fit cpu"]),
+        (("# slurm_partition: PARTITION", "slurm_partition: cqu"), 1, ["did you mean 'cpu'?"]),
+        (("# slurm_partition:", "slurm_partition:"), 1, ["default-resources.slurm_partition"]),
+        (("command: squeue", "command: sacct"), 1, ["would wait for ever", "squeue"]),
+        (("# set-resources:\n#   train_network:\n#     slurm_partition: GPU_PARTITION",
+          "set-resources:\n  train_network:\n    mem_mb: 9000"), 1,
+         ["train_network asks for 9,000 MB, cpu has 4000"]),
+    ],
+)  # fmt: skip
+def test_doctor_tells_what_is_wrong_before_jobs_are_submitted(
+    slurm: dict[str, str], tmp_path: Path, edit: tuple[str, str], code: int, words: list[str]
+) -> None:
+    text = (PROFILE / "config.yaml").read_text()
+    assert edit[0] in text
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile/config.yaml").write_text(text.replace(*edit, 1))
+    config = [str(PROJECT / name) for name in ("config/config.yaml", "config/test.yaml")]
+    command = [sys.executable, "-m", "exprlab", "doctor", "--profile", "profile"]
+    command += ["--snakefile", str(PROJECT / "Snakefile"), "--configfile", *config]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | slurm, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    for word in words:
+        assert word in done.stdout
+    assert ("PROBLEM" in done.stdout) == bool(code)
+    # It leaves nothing behind but what a dry run does.
+    assert {path.name for path in tmp_path.iterdir()} <= {"profile", ".snakemake"}
