@@ -22,9 +22,10 @@ run: $(VENV)/.installed  ## run the default experiment (set-up included); CORES=
 test: $(VENV)/.installed-test  ## run the whole test suite (set-up included)
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-cluster-test: $(VENV)/.installed-test  ## compare a local run with one on a SLURM that is set up on this machine
+cluster-test: $(VENV)/.installed-test  ## test on a real SLURM that is set up on this machine: equal bytes, requeues, limits
 	tests/cluster/one_node_cluster.sh install
-	python -m pytest tests/workflow/test_reproducibility.py -k on_slurm $(ARGS)
+	CI=true python -m pytest tests/workflow/test_reproducibility.py tests/workflow/test_cluster.py \
+	  -k "on_slurm or test_cluster" $(ARGS)
 
 verify: $(VENV)/.installed  ## make results/ again in a scratch folder and compare every byte
 	exprlab verify results --cores $(CORES) $(ARGS)

@@ -1,4 +1,4 @@
-"""On a real SLURM: requeues, time-outs, too little memory, several nodes, and words for the user."""
+"""On a real SLURM: requeues, time-outs, too little memory, several nodes, words for users."""
 
 from __future__ import annotations
 
