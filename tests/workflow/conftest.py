@@ -22,6 +22,7 @@ PROJECT = Path(__file__).parents[2]
 # What a scientific file is not: times, hosts, stores, logs (docs/files.md calls them side files).
 SIDE = (
     "status.json", "timing.csv", "environment.json", "uncommitted.diff", "environment.html",
+    "failures.html",
     "mlflow/", "history/", "logs/", "benchmarks/", ".attempt/",
     ".snakemake_timestamp",
 )  # fmt: skip

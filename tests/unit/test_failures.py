@@ -1,0 +1,130 @@
+"""Failed jobs: what is heard of them, how they ended, and the cards."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import types
+from pathlib import Path
+
+import pytest
+
+from exprlab.failures.cards import make_cards
+from exprlab.failures.ends import (
+    CANCELLED,
+    NODE_FAILURE,
+    OUT_OF_MEMORY,
+    TIME_LIMIT,
+    earlier_ends,
+    how_it_ended,
+)
+from exprlab.failures.listen import FailedJobs
+
+# As SLURM 22.05 and 23.11 write them, with and without cgroups.
+TOLD = [
+    ("slurmstepd: error: Job 40 exceeded memory limit (1790000 > 1536000), being killed",
+     OUT_OF_MEMORY),
+    ("slurmstepd: error: Detected 1 oom-kill event(s) in StepId=5.batch.", OUT_OF_MEMORY),
+    ("slurmstepd: error: Detected 1 oom_kill event in StepId=5.0. Some of the step", OUT_OF_MEMORY),
+    ("srun: error: n1: task 0: Out Of Memory", OUT_OF_MEMORY),
+    ("error: train: out of memory; give the job more of it", OUT_OF_MEMORY),
+    ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-27T15:00:00 DUE TO TIME LIMIT ***",
+     TIME_LIMIT),
+    ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-27T15:00:00 DUE TO NODE FAILURE ***",
+     NODE_FAILURE),
+    ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-27T15:00:00 ***", CANCELLED),
+    ("error: training: val/loss is not finite", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "end"), TOLD)
+def test_ends_are_read_from_what_slurm_writes(line: str, end: str | None) -> None:
+    assert how_it_ended(f"some words\n{line}\nsrun: error: exit code 1\n") == end
+
+
+def log(folder: Path, name: str, wildcards: str, line: str) -> Path:
+    path = folder / "group_run_train_network" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"rule train_network:\n        wildcards: {wildcards}\n{line}\n")
+    return path
+
+
+def test_only_a_jobs_own_ends_of_this_call_count(tmp_path: Path) -> None:
+    mine = {"dataset": "tumours", "model": "mlp", "split": "seed-1"}
+    memory, time = TOLD[0][0], TOLD[5][0]
+    log(tmp_path, "1.log", "dataset=tumours, model=mlp, split=seed-1", memory)
+    log(tmp_path, "2.log", "dataset=tumours, model=mlp, split=seed-1", time)
+    log(tmp_path, "3.log", "dataset=tumours, model=mlp, split=seed-1", memory)
+    log(tmp_path, "4.log", "dataset=tumours, model=mlp, split=seed-10", memory)
+    log(tmp_path, "5.log", "dataset=tumours, model=mlp, split=seed-1", "error: bad input")
+    old = log(tmp_path, "6.log", "dataset=tumours, model=mlp, split=seed-1", memory)
+    os.utime(old, (1000, 1000))
+    assert earlier_ends(tmp_path, mine, since=2000) == {OUT_OF_MEMORY: 2, TIME_LIMIT: 1}
+    assert earlier_ends(tmp_path, {}, since=2000) == {}
+    assert earlier_ends(None, mine, since=0) == {}
+
+
+def event(kind: str, **facts: object) -> logging.LogRecord:
+    return logging.makeLogRecord({"event": types.SimpleNamespace(value=kind), **facts})
+
+
+def job(rule: str, output: Path, log: Path, **aux: str) -> dict[str, object]:
+    return {"rule_name": rule, "output": [str(output)], "log": [str(log)], "aux": aux}
+
+
+def heard(tmp_path: Path, *events: logging.LogRecord) -> list[dict[str, object]]:
+    jobs = FailedJobs()
+    for one in events:
+        jobs.emit(one)
+    jobs.write(tmp_path / "jobs.json")
+    return json.loads((tmp_path / "jobs.json").read_text())
+
+
+def test_a_job_that_failed_thrice_has_one_card_and_one_that_succeeded_none(tmp_path: Path) -> None:
+    lost, made, text = tmp_path / "lost.tsv", tmp_path / "made.tsv", tmp_path / "lost.log"
+    made.write_text("")
+    text.write_text("[lost] epoch 1\nerror: counts.tsv, row 3: found 'x'; whole numbers\n")
+    events = [event("job_error", **job("split_samples", lost, text)) for _ in range(3)]
+    events.append(event("job_error", **job("split_samples", made, text)))
+    events.append(event("job_info", **job("split_samples", tmp_path / "other", text)))
+    (card,) = make_cards(heard(tmp_path, *events), ["snakemake", "--cores", "4"])
+    assert card.cause == "counts.tsv, row 3: found 'x'; whole numbers"
+    assert card.command == f"snakemake {lost} --cores 4"
+    assert card.last_lines[-1].startswith("error: counts.tsv")
+    assert card.slurm == ""
+
+
+def test_of_a_group_the_job_that_failed_has_the_card(tmp_path: Path) -> None:
+    first, second = tmp_path / "weights", tmp_path / "evaluation"
+    own, slurm = tmp_path / "own.log", tmp_path / "7.log"
+    own.write_text("Traceback (most recent call last):\n  File ...\nKeyError: 'x'\n")
+    slurm.write_text(f"Error in rule train:\n    jobid: 0\n    output: {first}\n    log: a\n")
+    jobs = [job("train", first, own, external_jobid="7"), job("evaluate", second, tmp_path / "no")]
+    group = event("group_error", groupid="run", aux_logs=[str(slurm)], job_error_info=jobs)
+    single = [event("job_error", indent=True, **one) for one in jobs]
+    (card,) = make_cards(heard(tmp_path, group, *single), ["snakemake"])
+    assert (card.rule, card.cause) == ("train", "a bug: KeyError: 'x'")
+    assert card.slurm == "job 7"
+
+
+def test_a_job_ended_from_outside_says_by_what(tmp_path: Path) -> None:
+    output, own, slurm = tmp_path / "weights", tmp_path / "own.log", tmp_path / "7.log"
+    own.write_text("[tumours/mlp/seed-0] epoch 3\n")
+    slurm.write_text(f"{TOLD[0][0]}\n")
+    jobs = [job("train", output, own, external_jobid="7")]
+    group = event("group_error", groupid="run", aux_logs=[str(slurm)], job_error_info=jobs)
+    (card,) = make_cards(heard(tmp_path, group), ["snakemake"])
+    assert card.cause == "it took more memory than it had"
+    assert "set-resources: train: mem_mb" in card.remedy
+    assert card.text().startswith(f"FAILED  train  {tmp_path}")
+
+
+def test_a_silent_end_asks_the_status_of_the_training(tmp_path: Path) -> None:
+    one = event("job_error", **job("train", tmp_path / "weights", tmp_path / "none.log"))
+    (card,) = make_cards(heard(tmp_path, one), ["snakemake"])
+    assert "killed" in card.cause
+    (tmp_path / ".attempt").mkdir()
+    (tmp_path / ".attempt/status.json").write_text('{"cause": "told to end (exit code 143)"}')
+    (card,) = make_cards(heard(tmp_path, one), ["snakemake"])
+    assert card.cause == "told to end (exit code 143)"
