@@ -579,5 +579,5 @@ def test_the_unpacked_archive_runs_with_its_own_source(
     assert (train, evaluate) == (rules["train_network"]["code"], rules["evaluate_model"]["code"])
     for options in (["--configfile", "config/config.yaml"], ["--directory", "again"]):
         plan = run("-m", "snakemake", "-n", *options, "--", "results/manifest.json")
-        made = set(re.findall(r"^(?:local)?rule (\w+):$", plan, re.MULTILINE))
+        made = set(re.findall(r"^ *(?:local)?rule (\w+):$", plan, re.MULTILINE))
         assert made == {*rules, "write_manifest"}

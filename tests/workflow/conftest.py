@@ -106,7 +106,7 @@ class Workflow:
         """Return the rules that Snakemake would run."""
         done = self.run("--dry-run", *arguments)
         assert done.returncode == 0, done.stdout
-        return set(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))
+        return set(re.findall(r"^ *(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))
 
     def changed(self, **sections: dict) -> Workflow:
         """Return the same folder under a config that differs in these sections."""

@@ -99,12 +99,12 @@ def test_snakemake_commands_do_what_they_say(folder: Path) -> None:
     for command in commands_of("snakemake"):
         if "my.yaml" in command:
             printed = typed(command, folder, "--dry-run")
-            rules = set(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
+            rules = set(re.findall(r"^ *(?:local)?rule (\w+):$", printed, re.MULTILINE))
             assert {"train_network", "evaluate_model", "publish_runs"} <= rules
             assert not rules & {"simulate_cohort", "preprocess_counts", "train_baseline"}
         elif "colon.yaml" in command:
             printed = typed(command, folder, "--dry-run")
-            rules = set(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
+            rules = set(re.findall(r"^ *(?:local)?rule (\w+):$", printed, re.MULTILINE))
             assert {"check_data", "import_cohort", "train_network", "predict_samples"} <= rules
         elif "--report" not in command:  # test_snakemake.py makes one
             assert "Nothing to be done" in typed(command, folder)

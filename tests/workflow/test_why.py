@@ -42,7 +42,7 @@ def why(workflow: Workflow, *arguments: str) -> str:
     assert done.returncode == 0, done.stdout + done.stderr
     dry = workflow.run("--dry-run", *arguments)
     assert dry.returncode == 0, dry.stdout
-    planned = re.findall(r"^(?:local)?rule (?!all:)(\w+):$", dry.stdout, re.MULTILINE)
+    planned = re.findall(r"^ *(?:local)?rule (?!all:)(\w+):$", dry.stdout, re.MULTILINE)
     assert rules(done.stdout) == set(planned)
     total = re.search(r"^Would run: +(\d+) job", done.stdout, re.MULTILINE)
     assert int(total[1] if total else 0) == len(planned)
