@@ -260,7 +260,7 @@ def test_batch_norm_survives_any_last_batch(
 
 
 def test_batch_norm_refuses_batches_of_one(world: dict[str, np.ndarray], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="two samples"):
+    with pytest.raises(UserError, match=r"2 sample\(s\) or more"):
         train(world, tmp_path, batch_norm=True, batch_size=1)
 
 

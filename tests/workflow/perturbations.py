@@ -192,7 +192,9 @@ def other_processor(first: Workflow, folder: Path) -> Workflow:
     is_amd = "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
     model = EPYC if is_amd else HASWELL
     shell.write_text(f'python() {{ qemu-x86_64 -cpu {model} "{sys.executable}" "$@"; }}\n')
-    return finish(replace(first, folder=folder, environment={"BASH_ENV": str(shell)}))
+    world = replace(first, folder=folder, environment={"BASH_ENV": str(shell)})
+    # QEMU itself dies at times in a program of many threads (signal 11 of its own).
+    return finish(world, "--retries", "3")
 
 
 def has_emulator() -> bool:
