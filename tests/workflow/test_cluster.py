@@ -17,6 +17,9 @@ from cluster.lab import HURRY, PROFILE, has_slurm, lab_cluster
 from workflow.conftest import PROJECT, Snakemake, Workflow
 from workflow.test_processes import MODEL
 
+from exprlab.slurm import state_of_job
+from exprlab.tracking.status import true_state
+
 RUN = "results/tumours/{}/seed-0"
 WEIGHTS = "results/tumours/{}/seed-{}/weights.safetensors"
 ON_SLURM = ["--profile", str(PROFILE), *HURRY, "--cores", "6"]
@@ -166,6 +169,22 @@ def test_several_nodes_without_slurm_are_refused(copy: Workflow) -> None:
     assert done.returncode != 0
     assert "error: trainer.num_nodes: found 2" in done.stdout
     assert "--profile profiles/slurm" in done.stdout
+
+
+def test_a_run_of_another_host_is_over_when_slurm_says_so(
+    slurm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", slurm["PATH"])
+    number = ask(slurm, "sbatch", "--parsable", "--wrap=sleep 600").strip()
+    status = {"state": "RUNNING", "host": "node-17", "slurm_job_id": number, "pid": 1}
+    assert true_state(status, tmp_path) is None
+    ask(slurm, "scancel", number)
+    while state_of_job(number) == "COMPLETING":
+        time.sleep(1)
+    assert true_state(status, tmp_path) == ("KILLED", f"SLURM's job {number} ended: cancelled")
+    state, cause = true_state(status | {"slurm_job_id": "99999"}, tmp_path) or ("", "")
+    assert state == "KILLED"
+    assert "does not know any more" in cause
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from exprlab.failures.ends import (
     TIME_LIMIT,
     how_it_ended,
 )
+from exprlab.slurm import FORGOTTEN, state_of_job
 
 LINES = 5
 # What Snakemake itself writes into the log of a SLURM job around that of the command.
@@ -142,17 +142,8 @@ def _slurm(job: dict[str, Any]) -> str:
     number = job["slurm_job"]
     if not number:
         return ""
-    for command in (
-        ["squeue", "--noheader", "--states=all", f"--jobs={number}", "--format=%T"],
-        ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={number}", "-oState"],
-    ):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-        except (OSError, subprocess.SubprocessError):
-            continue
-        if done.stdout.strip():
-            return f"job {number}, {done.stdout.split()[0]}"
-    return f"job {number}"
+    state = state_of_job(number)
+    return f"job {number}, {state}" if state not in (None, FORGOTTEN) else f"job {number}"
 
 
 def _last_lines(log: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exprlab.keys import METRICS_FILE, STATUS_FILE, TIMING_FILE
+from exprlab.slurm import FORGOTTEN, OVER, state_of_job
 
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 SILENT_END = "the process ended without a word (kill -9 or power)"
@@ -21,19 +22,30 @@ def true_state(status: Mapping[str, Any], folder: Path) -> tuple[str, str] | Non
     """Return the state and the cause of a run, or None while it may still be running.
 
     A killed process cannot say so: its status stays RUNNING. On its own host the process itself
-    is asked; on another host nobody can know, so the run is left alone.
+    is asked, for a job of SLURM's SLURM is; of others nobody can know, so they are left alone.
     """
     state, cause = str(status.get("state", RUNNING)), str(status.get("cause") or "")
     if state != RUNNING:
         return state, cause
     if status.get("host") not in {socket.gethostname(), platform.node(), socket.getfqdn()}:
-        return None
+        return _end_in_slurm(status.get("slurm_job_id"))
     if _is_alive(status.get("pid"), (folder / STATUS_FILE).stat().st_mtime):
         return None
     before, now = status.get("kernel_kills"), kernel_kills()
     if before is not None and now is not None and now > before:
         return FAILED, f"{OUT_OF_MEMORY}, by all appearances: the kernel has killed for want of it"
     return KILLED, SILENT_END
+
+
+def _end_in_slurm(job: Any) -> tuple[str, str] | None:
+    """Return how a job that never said so has ended, or None where it goes on or nobody knows."""
+    state = state_of_job(str(job)) if job else None
+    if state not in OVER:
+        return None
+    if state == FORGOTTEN:
+        return KILLED, f"SLURM's job {job} is over, and SLURM does not know any more how it ended"
+    cause = f"SLURM's job {job} ended: {state.replace('_', ' ').lower()}"
+    return FAILED if state in ("FAILED", "OUT_OF_MEMORY") else KILLED, cause
 
 
 def kernel_kills() -> int | None:
