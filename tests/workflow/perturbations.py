@@ -44,6 +44,10 @@ COMMANDS = {
     "fill_checklist": "checklist", "write_manifest": "manifest",
 }  # fmt: skip
 
+# Their jobs share none with others (profiles/slurm).
+REPORT = ["compare_models", "compare_genes", "plot_genes", "evaluate_new_samples", "write_report",
+          "fill_checklist", "write_environment_page"]  # fmt: skip
+
 
 def finish(workflow: Workflow, *arguments: str) -> Workflow:
     """Run to the end."""
@@ -167,7 +171,7 @@ def on_slurm(first: Workflow, folder: Path) -> Workflow:
         jobs = submitted_jobs(environment)
     # That the bytes are equal says little unless it really ran there.
     assert {job.state for job in jobs.values()} == {"COMPLETED"}, jobs
-    alone = {"simulate_cohort", "compute_oracle", "evaluate_oracle"}
+    alone = {"simulate_cohort", "compute_oracle", "evaluate_oracle", *REPORT}
     assert {job.rule for job in jobs.values()} == alone | groups_of_profile()
     assert len(jobs) < 25, "steps of seconds were meant to share jobs"
     for path in sorted((folder / "results").rglob("status.json")):
