@@ -30,6 +30,9 @@ NAMES = (
     "simulator",
     "oracle",
     "reproducibility",
+    "planning",
+    "slurm",
+    "sizing",
 )
 
 
