@@ -1,4 +1,4 @@
-"""What jobs of each rule take and ask for, by the size of the cohort: how to size a cluster's jobs."""
+"""What jobs of each rule take and ask for, by the size of the cohort."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def measure(quick: bool) -> Result:
 
 
 def _asked(dry_run: str) -> dict[str, float]:
-    """Return the megabytes that each rule asks for, in MiB."""
+    """Return the mem_mb that each rule asks for; SLURM takes them as MiB."""
     found, rule = {}, ""
     for line in dry_run.splitlines():
         if match := re.match(r"(?:local)?rule (\w+):", line):
             rule = match[1]
         elif match := re.search(r"mem_mb=(\d+)", line):
-            found[rule] = int(match[1]) * 1e6 / 2**20
+            found[rule] = int(match[1])
     return found
 
 
