@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import socket
 import sqlite3
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,11 +52,20 @@ def test_words_in_capitals_are_placeholders() -> None:
     profile = {
         "executor": "slurm",
         "default-resources": {"slurm_partition": "PARTITION", "mem_mb": 1000},
-        "set-resources": {"train_network": {"slurm_partition": "GPU_PARTITION", "gres": "gpu:1"}},
+        "set-resources": {
+            "train_network": {
+                "slurm_partition": "GPU_PARTITION",
+                "slurm_extra": "'--qos=QOS'",
+                "gres": "gpu:1",
+            },
+            # A cluster's own names may be in capitals, too.
+            "explain_model": {"slurm_partition": "GPU", "slurm_account": "CHEM_QOS"},
+        },
     }
     assert list(placeholders(profile)) == [
         "default-resources.slurm_partition",
         "set-resources.train_network.slurm_partition",
+        "set-resources.train_network.slurm_extra",
     ]
 
 
@@ -71,7 +84,7 @@ def test_partitions_with_several_kinds_of_nodes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cluster, "_output", lambda command: listed)
     need = Need("train_network", 1, 100, 400_000, 60, 12, "")
     states = [(one.state, one.what) for one in cluster._partitions([need])]
-    assert states == [(OK, "partition"), (OK, "resources")]
+    assert states == [(OK, "partition"), (WARNING, "room to grow"), (OK, "resources")]
     too_much = Need("train_network", 1, 200, 400_000, 60, 1, "")
     (_, found) = cluster._partitions([too_much])
     assert found.state == PROBLEM
@@ -108,3 +121,65 @@ def test_a_server_that_does_not_answer_is_a_warning() -> None:
 def test_too_little_disk_is_a_problem(tmp_path: Path) -> None:
     assert machine.disk(tmp_path, 10).state == OK
     assert machine.disk(tmp_path, 10**18).state == PROBLEM
+
+
+# As SLURM 22.05, 24.11 and a cluster with a database say it.
+@pytest.mark.parametrize(
+    ("storage", "sacct_works"),
+    [
+        ("accounting_storage/none", False),
+        ("(null)", False),
+        ("accounting_storage/slurmdbd", True),
+    ],
+)
+def test_sacct_needs_an_accounting_database(storage: str, sacct_works: bool) -> None:
+    settings = {"AccountingStorageType": storage, "MinJobAge": "300 sec"}
+    found = cluster._status_command({"slurm-status-command": "sacct"}, settings)
+    assert (found.state == OK) == sacct_works
+    assert cluster._status_command({"slurm-status-command": "squeue"}, settings).state == OK
+
+
+def test_a_file_system_without_locks_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(machine.sqlite3, "connect", refuses)
+    assert machine.locks(tmp_path).state == PROBLEM
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def answer_once(listener: socket.socket, words: bytes) -> list[bytes]:
+    """Answer one call with these words, whatever it asks; return what it asked, in time."""
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            asked.append(connection.recv(4096))
+            connection.sendall(words)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return asked
+
+
+def test_what_is_no_tracking_server_is_told(listener: socket.socket) -> None:
+    answer_once(listener, b"SSH-2.0-OpenSSH_9.2p1\r\n")
+    found = machine.server(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    assert found.state == WARNING
+    assert "SSH-2.0" in found.found
+
+
+def test_a_tracking_server_is_asked_with_user_and_password(listener: socket.socket) -> None:
+    asked = answer_once(listener, b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+    found = machine.server(f"http://ada:p%40ss@127.0.0.1:{listener.getsockname()[1]}/ml/")
+    assert found.state == OK
+    assert "p%40ss" not in found.found
+    assert asked[0].startswith(b"GET /ml/health ")
+    assert base64.b64encode(b"ada:p@ss") in asked[0]

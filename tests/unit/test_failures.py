@@ -34,6 +34,8 @@ TOLD = [
     ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-27T15:00:00 DUE TO NODE FAILURE ***",
      NODE_FAILURE),
     ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-27T15:00:00 ***", CANCELLED),
+    ("told that its time is nearly over; ending with this epoch", TIME_LIMIT),
+    ("error: train: CUDA out of memory. Tried to allocate 20.00 MiB", None),
     ("error: training: val/loss is not finite", None),
 ]  # fmt: skip
 
@@ -95,17 +97,61 @@ def test_a_job_that_failed_thrice_has_one_card_and_one_that_succeeded_none(tmp_p
     assert card.slurm == ""
 
 
-def test_of_a_group_the_job_that_failed_has_the_card(tmp_path: Path) -> None:
-    first, second = tmp_path / "weights", tmp_path / "evaluation"
-    own, slurm = tmp_path / "own.log", tmp_path / "7.log"
-    own.write_text("Traceback (most recent call last):\n  File ...\nKeyError: 'x'\n")
-    slurm.write_text(f"Error in rule train:\n    jobid: 0\n    output: {first}\n    log: a\n")
-    jobs = [job("train", first, own, external_jobid="7"), job("evaluate", second, tmp_path / "no")]
+def slurm_log(begun: list[Path], failed: list[Path], group: list[Path]) -> str:
+    """Return what the Snakemakes in a job write: the inner one, and around it the outer one."""
+    blocks = [f"localrule r:\n    input: x\n    output: {path}\n    jobid: 1" for path in begun]
+    blocks += [f"Error in rule r:\n    message: None\n    output: {path}" for path in failed]
+    blocks += ["    message: Error in group run\n    jobs:"]
+    blocks += [f"    Error in rule r:\n        message: None\n        output: {p}" for p in group]
+    return "\n".join([*blocks, "WorkflowError:", ""])
+
+
+def group_of(tmp_path: Path, number: str, log: str, rules: list[str]) -> list[logging.LogRecord]:
+    """Return what Snakemake logs of a group that failed."""
+    slurm = tmp_path / f"{number}.log"
+    slurm.write_text(log)
+    jobs = [
+        job(rule, tmp_path / number / rule, tmp_path / f"{rule}.log", external_jobid=number)
+        for rule in rules
+    ]
     group = event("group_error", groupid="run", aux_logs=[str(slurm)], job_error_info=jobs)
-    single = [event("job_error", indent=True, **one) for one in jobs]
-    (card,) = make_cards(heard(tmp_path, group, *single), ["snakemake"])
-    assert (card.rule, card.cause) == ("train", "a bug: KeyError: 'x'")
+    # Each is logged once more, without what the group knows.
+    return [group, *(event("job_error", indent=True, **one) for one in jobs)]
+
+
+def test_of_a_group_the_job_that_failed_has_the_card(tmp_path: Path) -> None:
+    rules = ["train", "calibrate", "evaluate", "plot"]
+    outputs = [tmp_path / "7" / rule for rule in rules]
+    (tmp_path / "calibrate.log").write_text("Traceback (most recent call last):\nKeyError: 'x'\n")
+    events = group_of(tmp_path, "7", slurm_log(outputs[:2], outputs[1:2], outputs), rules)
+    (card,) = make_cards(heard(tmp_path, *events), ["snakemake"])
+    assert (card.rule, card.cause) == ("calibrate", "a bug: KeyError: 'x'")
     assert card.slurm == "job 7"
+
+
+def test_of_a_group_ended_from_outside_the_job_under_way_has_the_card(tmp_path: Path) -> None:
+    rules = ["train", "calibrate", "evaluate"]
+    outputs = [tmp_path / "7" / rule for rule in rules]
+    log = slurm_log(outputs[:2], [], outputs) + TOLD[0][0] + "\n"
+    (card,) = make_cards(heard(tmp_path, *group_of(tmp_path, "7", log, rules)), ["snakemake"])
+    assert (card.rule, card.cause) == ("calibrate", "it took more memory than it had")
+
+
+def test_what_slurm_refuses_has_a_card_each_with_its_words(tmp_path: Path) -> None:
+    old = tmp_path / "single.log"
+    old.write_text("error: of an earlier try\n")
+    words = "SLURM sbatch failed. The error message was sbatch: error: invalid partition: cqu\n"
+    events = [event("job_error", rule_msg=words, **job("single", tmp_path / "single", old))]
+    for number in ("a", "b"):
+        jobs = [job(rule, tmp_path / number / rule, old) for rule in ("train", "evaluate")]
+        events.append(event("group_error", groupid="run", aux_logs=[], job_error_info=jobs))
+    cards = make_cards(heard(tmp_path, *events), ["snakemake"])
+    assert len(cards) == 3
+    assert "sbatch: error: invalid partition: cqu" in cards[0].cause
+    for card in cards:
+        assert card.cause.startswith("SLURM did not take it")
+        assert "exprlab doctor" in card.remedy
+        assert card.last_lines == []
 
 
 def test_a_job_ended_from_outside_says_by_what(tmp_path: Path) -> None:

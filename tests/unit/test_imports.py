@@ -33,7 +33,17 @@ ALLOWED: dict[str, set[str]] = {
     "preprocess": {"config", "data", "errors", "files", "groups", "keys"},
     "nets": set(),
     "evaluation": {"config", "errors", "groups", "keys", "outputs"},
-    "training": {"config", "data", "errors", "files", "groups", "keys", "nets", "outputs"},
+    "training": {
+        "config",
+        "data",
+        "errors",
+        "failures",
+        "files",
+        "groups",
+        "keys",
+        "nets",
+        "outputs",
+    },
     "inference": {
         "data",
         "errors",

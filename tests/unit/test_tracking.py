@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +30,14 @@ from exprlab.provenance.environment import without_password
 from exprlab.tracking import status as status_module
 from exprlab.tracking import store as store_module
 from exprlab.tracking import ui
+from exprlab.tracking.curves import read_curves
 from exprlab.tracking.model import requirements, zip_package
 from exprlab.tracking.publish import publish
 from exprlab.tracking.records import flatten, read_run
 from exprlab.tracking.status import SILENT_END
 from exprlab.tracking.store import check_database, locate, relocate
 from exprlab.tracking.writer import Writer
+from exprlab.training.curves import CurveWriter
 
 STARTED = 1_700_000_000.0
 LONG = "g" * 2000
@@ -577,6 +580,20 @@ def check_completed(world: World) -> None:
     assert all(run.data.tags["exprlab.published"] == "true" for run in runs)
     assert all(run.info.status == "FINISHED" for run in runs)
     assert len(models_of(world)) == 4
+
+
+def test_curves_that_grow_are_read_with_their_times(tmp_path: Path) -> None:
+    curves = CurveWriter(tmp_path)
+    writing = threading.Thread(
+        target=lambda: [curves.add([(step, 1, "train/loss", 0.5)]) for step in range(1000)]
+    )
+    writing.start()
+    seen = 0
+    while writing.is_alive() or seen < 1000:
+        points = read_curves(tmp_path, started=-1, whole=False)
+        assert all(point.time > 0 for point in points)
+        seen = len(points)
+    writing.join()
 
 
 # ---------------------------------------------------------------------------- runs that failed

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from cluster.server import postgres_binaries, tracking_server
 
 PROJECT = Path(__file__).parents[2]
 # What a scientific file is not: times, hosts, stores, logs (docs/files.md calls them side files).
@@ -29,7 +31,7 @@ SIDE = (
 
 
 # Far more than any workflow here takes; one that hangs is ended, and tells how far it came.
-LIMIT = 1200  # seconds
+LIMIT = 2000  # seconds
 
 
 class Snakemake(subprocess.Popen[str]):
@@ -150,3 +152,12 @@ def copy(finished: Workflow, tmp_path: Path) -> Workflow:
     """Return a copy of the finished world that a test may change."""
     shutil.copytree(finished.folder, tmp_path / "copy")
     return Workflow(tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Return the address of an MLflow server over PostgreSQL; with CI it has to be there."""
+    if "CI" not in os.environ and postgres_binaries() is None:
+        pytest.skip("no PostgreSQL: as root, apt-get install postgresql")
+    with tracking_server() as address:
+        yield address

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 from cluster.lab import HURRY, PROFILE, has_slurm, lab_cluster
+from mlflow import MlflowClient
 from workflow.conftest import PROJECT, Snakemake, Workflow
+from workflow.test_live import points_in_file, points_on_server, runs_of
 from workflow.test_processes import MODEL
 
 from exprlab.slurm import state_of_job
@@ -22,6 +24,7 @@ from exprlab.tracking.status import true_state
 
 RUN = "results/tumours/{}/seed-0"
 WEIGHTS = "results/tumours/{}/seed-{}/weights.safetensors"
+REQUEUES = 10
 ON_SLURM = ["--profile", str(PROFILE), *HURRY, "--cores", "6"]
 
 
@@ -96,9 +99,9 @@ def states_of(workflow: Workflow) -> list[tuple[str, str]]:
 
 
 def test_requeued_and_timed_out_trainings_resume_to_the_same_bytes(
-    slurm: dict[str, str], finished: Workflow, copy: Workflow, tmp_path: Path
+    slurm: dict[str, str], server: str, copy: Workflow, tmp_path: Path
 ) -> None:
-    # One training is requeued three times; another takes minutes, and has one: SLURM counts in
+    # One training is requeued ten times; another takes minutes, and has one: SLURM counts in
     # minutes, and looks at them twice in one.
     long = {"kind": "mlp", "hidden": [1500, 1500], "patience": 5000, "dropout": 0.3}
     long |= {"tuning": "validation", "checkpoint_every": 5}
@@ -109,15 +112,17 @@ def test_requeued_and_timed_out_trainings_resume_to_the_same_bytes(
     done = undisturbed.run(*targets)
     assert done.returncode == 0, done.stdout
 
+    # Their curves go to a server meanwhile.
+    changed = changed.changed(tracking={"uri": server, "live": True})
     limit = ["--set-resources", "train_network:runtime=1", "--retries", "8"]
     process = replace(changed, environment=slurm).start(*targets, *ON_SLURM, *limit)
     attempt = copy.folder / RUN.format("mlp") / ".attempt/status.json"
-    for count in range(3):
+    for count in range(REQUEUES):
         requeue(slurm, process, attempt, count)
     output = process.output()
     assert process.returncode == 0, output
     status = json.loads((copy.folder / RUN.format("mlp") / "status.json").read_text())
-    assert status["attempt"] >= 4
+    assert status["attempt"] >= REQUEUES + 1
     slow = json.loads((copy.folder / RUN.format("slow") / "status.json").read_text())
     assert slow["attempt"] >= 2, "it was meant to run out of time"
     assert slow["resumed_from_epoch"] >= 5
@@ -125,11 +130,30 @@ def test_requeued_and_timed_out_trainings_resume_to_the_same_bytes(
         for name in ("weights.safetensors", "metrics.csv", "logits.parquet", "network.json"):
             path = f"tumours/{model}/seed-0/{name}"
             assert copy.files()[path] == undisturbed.files()[path], path
+    check_published_once(copy, server, [RUN.format(model) for model in models])
+
+
+def check_published_once(world: Workflow, server: str, runs: list[str]) -> None:
+    """Publish: each run is completed where it was streamed to, with each point once."""
+    paths = ["--store", "mlflow", "--history", "history", "--receipt", "mlflow/part.json"]
+    command = [sys.executable, "-m", "exprlab", "publish", "--experiment", "smaller-world"]
+    runs_here = [path.removeprefix("results/") for path in runs]
+    subprocess.run(
+        [*command, "--runs", *runs_here, *paths], cwd=world.folder / "results", check=True,
+        env=os.environ | {"MLFLOW_TRACKING_URI": server},
+    )  # fmt: skip
+    receipt = json.loads((world.folder / "results/mlflow/part.json").read_text())
+    assert [run["action"] for run in receipt["runs"]] == ["completed"] * len(runs)
+    client = MlflowClient(server)
+    assert len(runs_of(client, "smaller-world")) == len(runs)
+    for path, run in zip(runs, receipt["runs"], strict=True):
+        there = points_on_server(client, client.get_run(run["run_id"]))
+        assert there == points_in_file(world.folder / path / "metrics.csv")
 
 
 def requeue(slurm: dict[str, str], process: Snakemake, status: Path, count: int) -> None:
     """Requeue the job of a training once it has trained for some epochs more."""
-    curves, goal = status.with_name("metrics.csv"), 40 * (count + 1)
+    curves, goal = status.with_name("metrics.csv"), 25 * (count + 1)
     while not (curves.exists() and f",{goal},val/loss," in curves.read_text()):
         assert process.poll() is None, process.output()
         time.sleep(0.2)

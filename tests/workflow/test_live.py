@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cluster.lab import free_port
-from cluster.server import postgres_binaries, tracking_server
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from unit.test_tracking import World, make_attempt, make_run
@@ -24,14 +21,6 @@ from exprlab.tracking.records import read_running
 JOBS = 64
 RUN = "results/tumours/mlp/seed-0"
 LONG = {"hidden": [600, 600], "max_epochs": 300, "patience": 300, "tuning": "validation"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if "CI" not in os.environ and postgres_binaries() is None:
-        pytest.skip("no PostgreSQL: as root, apt-get install postgresql")
-    with tracking_server() as address:
-        yield address
 
 
 def runs_of(client: MlflowClient, name: str, kind: str = "run") -> list[Run]:

@@ -2,6 +2,7 @@
 import json
 import os
 import shlex
+import signal
 import sys
 import time
 
@@ -162,6 +163,8 @@ os.environ.update(EXPRLAB_SOURCE=os.path.dirname(os.path.dirname(RULES)))
 # In a job that was submitted to SLURM, srun starts the processes of a training that has several.
 if workflow.remote_exec and "SLURM_JOB_ID" in os.environ:
     os.environ.update(EXPRLAB_SRUN="1")
+    # The warning before a time limit (sbatch --signal=USR1@90) is for the training alone.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 # Rules call `python -m exprlab`: with the Python of this Snakemake, activated or not.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
@@ -306,7 +309,9 @@ def growth(wildcards, attempt, end):
     """Give twice as much for each time that SLURM has ended a job for want of it, and only then."""
     if attempt == 1:
         return 1
-    logs = getattr(workflow.executor_settings, "logdir", None)
+    logs = (
+        getattr(workflow.executor_settings, "logdir", None) or ".snakemake/slurm_logs"
+    )
     return 2 ** earlier_ends(logs, dict(wildcards.items()), STARTED)[end]
 
 
@@ -338,6 +343,22 @@ def call_without_targets():
     """Give the words of this call of Snakemake that are no targets, to do one job again."""
     targets = workflow.dag_settings.targets or ()
     return shlex.join(["snakemake", *(w for w in sys.argv[1:] if w not in targets)])
+
+
+def failure_cards():
+    """Give the command that tells of the jobs that failed and have not been done since."""
+    words = [
+        "python",
+        "-m",
+        "exprlab",
+        "failures",
+        "--jobs",
+        "results/logs/failed_jobs.json",
+    ]
+    words += ["--output", "results/report/failures.html"]
+    words += ["--title", CONFIG.experiment.name, "--command", call_without_targets()]
+    # Snakemake reads braces as names.
+    return shlex.join(words).replace("{", "{{").replace("}", "}}")
 
 
 def of_processes(value):

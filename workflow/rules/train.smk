@@ -25,9 +25,6 @@ rule train_network:
         "results/benchmarks/train_network/{dataset}.{model}.{split}.tsv"
     wildcard_constraints:
         model=one_of(NETWORKS),
-    # With its later steps in one job (profiles/slurm), but for a training of several processes.
-    group:
-        "run" if CONFIG.trainer.processes == 1 else None
     conda:
         "../envs/exprlab.yaml"
     # Runs of a sweep are faster side by side with a thread each than one after another with more.
@@ -35,10 +32,21 @@ rule train_network:
     resources:
         mem_mb=memory(1500, copies=3, processes=CONFIG.trainer.devices),
         runtime=minutes(60),
-        # Of a training over several processes in one job of SLURM's: a task for each device.
+        # Of a training over several processes in one job of SLURM's: a task for each device. The
+        # executor takes tasks of a node if there are several, else tasks in all; of each GPU none.
         mpi=of_processes("srun"),
         nodes=of_processes(CONFIG.trainer.num_nodes),
-        tasks=of_processes(CONFIG.trainer.processes),
+        tasks_per_node=(
+            of_processes(CONFIG.trainer.devices)
+            if CONFIG.trainer.devices > 1
+            else None
+        ),
+        tasks=(
+            of_processes(CONFIG.trainer.num_nodes)
+            if CONFIG.trainer.devices == 1
+            else None
+        ),
+        tasks_per_gpu=of_processes(0),
         cpus_per_task=of_processes(threads_of_process),
     params:
         run=subpath(output.weights, parent=True),

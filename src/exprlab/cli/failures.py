@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the cards and write the page."""
+    """Print the cards and write the page; without a card there is none."""
     import shlex
 
     from exprlab.failures.cards import make_cards
@@ -27,6 +27,9 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.report.pages.render import render
 
     cards = make_cards(read_json(args.jobs), shlex.split(args.command))
+    if not cards:
+        args.output.unlink(missing_ok=True)
+        return
     with atomic_path(args.output) as temporary:
         page = render("failures.html", title=args.title, cards=cards)
         temporary.write_text(page, encoding="utf-8")

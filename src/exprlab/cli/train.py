@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 
 from exprlab.cli.arguments import add_threads
-from exprlab.cli.training import add_training_arguments, parsed, settings_of, training_run
+from exprlab.cli.training import (
+    add_training_arguments,
+    clear_other_attempt,
+    parsed,
+    settings_of,
+    training_run,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,11 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train, or go on where a killed training was, and write the run's files."""
     from exprlab.config.models import MLPConfig, TrainerConfig
-    from exprlab.training.processes import start_tasks
+    from exprlab.training.processes import become_srun, needs_srun
 
     trainer = settings_of(parsed(args.params), "trainer", TrainerConfig)
     threads = max(1, args.threads // trainer.devices)
-    start_tasks(trainer, threads)
+    if needs_srun(trainer):
+        # All of them begin anew or go on: decided here, once, before they are there.
+        clear_other_attempt(args)
+        become_srun(trainer, threads)
     with training_run(args) as job:
         from exprlab.training.fit import fit_network
 

@@ -82,6 +82,14 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     add_seed(parser)
 
 
+def clear_other_attempt(args: argparse.Namespace) -> None:
+    """Remove the checkpoint of an unfinished attempt, unless it was at this very training."""
+    from exprlab.tracking.attempt import earlier_attempt
+
+    run: Path = args.run.resolve()
+    earlier_attempt(run, {**parsed(args.params), "seed": args.seed}, _record(args, run))
+
+
 @contextmanager
 def training_run(args: argparse.Namespace) -> Iterator[TrainingJob]:
     """Read the inputs, keep status and curves while training, write the outputs at the end."""

@@ -52,7 +52,7 @@ def examine_cluster(profile: Mapping[str, Any], needs: list[Need]) -> Iterator[F
 def _status_command(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Finding:
     """Compare how the profile asks for the state of jobs with what can answer."""
     what, chosen = "status of jobs", profile.get("slurm-status-command", "sacct")
-    has_database = "none" not in settings.get("AccountingStorageType", "none")
+    has_database = _has_database(settings)
     kept = int((re.findall(r"\d+", settings.get("MinJobAge", "")) or [0])[0])
     if chosen == "sacct":
         found = "sacct, and there is an accounting database"
@@ -66,14 +66,19 @@ def _status_command(profile: Mapping[str, Any], settings: Mapping[str, str]) -> 
     return finding(kept >= SEEN_FOR, what, found, remedy, PROBLEM if not has_database else WARNING)
 
 
+def _has_database(settings: Mapping[str, str]) -> bool:
+    """Tell whether SLURM accounts for jobs; without, it says none or (null), by its version."""
+    return "slurmdbd" in settings.get("AccountingStorageType", "")
+
+
 def _account(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterator[Finding]:
     """Compare the profile's account with those of the user, where SLURM keeps a list."""
-    if "none" in settings.get("AccountingStorageType", "none"):
+    if not _has_database(settings):
         return
     command = ["sacctmgr", "--noheader", "--parsable2", "show", "assoc", "format=account"]
     listed = _output([*command, f"user={getpass.getuser()}"])
     accounts = sorted(set(listed.split())) if listed else []
-    wanted = _defaults(profile).get("slurm_account")
+    wanted = default_resources(profile).get("slurm_account")
     if accounts and wanted not in accounts:
         hint = did_you_mean(str(wanted), accounts) if wanted else ""
         remedy = f"default-resources: slurm_account: one of {', '.join(accounts)}{hint}"
@@ -116,6 +121,10 @@ def _fits(partition: Partition, needs: list[Need]) -> Iterator[Finding]:
                 found = f"{need.rule} asks for {asked:,} {unit}, {partition.name} has {there:g}"
                 remedy = f"another partition for it, or set-resources: {need.rule}: {name}: ..."
                 yield Finding(PROBLEM, "resources", found, remedy)
+            elif name in ("mem_mb", "runtime") and 2 * asked > there:
+                found = f"{need.rule} asks for {asked:,} {unit}; twice as much would not fit"
+                remedy = "a job that lacks it could not be given more; choose a larger partition"
+                yield Finding(WARNING, "room to grow", found, remedy)
     if not lacking:
         largest = max(need.memory for need in needs)
         jobs = sum(need.jobs for need in needs)
@@ -163,7 +172,7 @@ def _settings() -> dict[str, str]:
     return dict(re.findall(r"^(\w+)\s*= (.*)$", text, re.MULTILINE))
 
 
-def _defaults(profile: Mapping[str, Any]) -> dict[str, Any]:
+def default_resources(profile: Mapping[str, Any]) -> dict[str, Any]:
     """Return the profile's default-resources, which may be a list of NAME=VALUE."""
     given = profile.get("default-resources") or {}
     return dict(given) if isinstance(given, Mapping) else dict(one.split("=", 1) for one in given)

@@ -11,10 +11,10 @@ import yaml
 
 from exprlab.config.experiment import parse_config, tracking_uri
 from exprlab.doctor import machine
-from exprlab.doctor.cluster import examine_cluster
+from exprlab.doctor.cluster import default_resources, examine_cluster
 from exprlab.doctor.findings import OK, PROBLEM, Finding
 from exprlab.doctor.needs import bytes_on_disk, needs_of
-from exprlab.doctor.node import examine_node
+from exprlab.doctor.node import OPTIONS, examine_node
 from exprlab.errors import UserError
 from exprlab.reproduce.plan import Plan, Request, read_plan
 
@@ -62,8 +62,14 @@ def _of_plan(plan: Plan, profile: Mapping[str, Any] | None, seconds: int) -> Ite
         return
     findings = list(examine_cluster(profile, needs))
     yield from findings
-    if not any(one.state == PROBLEM for one in findings):
-        yield from examine_node(dict(profile.get("default-resources") or {}), seconds)
+    if any(one.state == PROBLEM for one in findings):
+        return
+    everywhere = default_resources(profile)
+    yield from examine_node(everywhere, seconds)
+    of_training = dict((profile.get("set-resources") or {}).get("train_network") or {})
+    if of_training.keys() & {*OPTIONS, "slurm_extra"}:
+        # Networks train elsewhere than all other rules run.
+        yield from examine_node(everywhere | of_training, seconds)
 
 
 def _profile(folder: Path | None) -> dict[str, Any] | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import http.client
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +26,8 @@ LOOK = """
 import sqlite3, sys
 try:
     sqlite3.connect(sys.argv[1], timeout=0).execute("BEGIN IMMEDIATE")
-except sqlite3.OperationalError:
-    sys.exit(3)
+except sqlite3.OperationalError as error:
+    sys.exit(3 if "locked" in str(error) else 4)
 """
 
 
@@ -66,18 +70,22 @@ def locks(folder: Path) -> Finding:
     """See whether a process sees another's lock in the folder of the MLflow store."""
     what, kind = "locks", _file_system(_existing(folder))
     with tempfile.TemporaryDirectory(dir=_existing(folder), prefix=".exprlab-doctor-") as place:
-        database = Path(place) / "lock.db"
-        with sqlite3.connect(database) as mine:
-            mine.execute("CREATE TABLE lock (held)")
-            mine.commit()
-            mine.execute("BEGIN EXCLUSIVE")
-            command = [sys.executable, "-c", LOOK, str(database)]
-            seen = subprocess.run(command, capture_output=True, check=False).returncode == 3
-            mine.rollback()
-        mine.close()
+        try:
+            seen = _lock_is_seen(Path(place) / "lock.db")
+        except sqlite3.Error:  # a file system that knows no locks refuses our own
+            seen = False
     found = f"SQLite's locks {'hold' if seen else 'do NOT hold'} on this file system ({kind})"
     remedy = "publish to a server (tracking.uri), or run Snakemake on a local disk"
     return finding(seen, what, found, remedy)
+
+
+def _lock_is_seen(database: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(database)) as mine:
+        mine.execute("CREATE TABLE lock (held)")
+        mine.commit()
+        mine.execute("BEGIN EXCLUSIVE")
+        command = [sys.executable, "-c", LOOK, str(database)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 3
 
 
 def server(uri: str) -> Finding:
@@ -87,12 +95,24 @@ def server(uri: str) -> Finding:
         return Finding(OK, "tracking", where)
     shown = without_password(uri)
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_SECONDS) as answer:
+        with urllib.request.urlopen(_health_request(uri), timeout=SERVER_SECONDS) as answer:
             return Finding(OK, "tracking", f"{shown} answers ({answer.status})")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         remedy = "start it, or correct tracking.uri; results are files and can be published later"
         return Finding(WARNING, "tracking", f"{shown} does not answer: {reason}", remedy)
+
+
+def _health_request(uri: str) -> urllib.request.Request:
+    """Ask whether an MLflow server is well; a user and password go into the header."""
+    parts = urllib.parse.urlsplit(uri)
+    login, _, host = parts.netloc.rpartition("@")
+    address = parts._replace(netloc=host, path=f"{parts.path.rstrip('/')}/health").geturl()
+    request = urllib.request.Request(address)
+    if login:
+        words = base64.b64encode(urllib.parse.unquote(login).encode()).decode()
+        request.add_header("Authorization", f"Basic {words}")
+    return request
 
 
 def devices() -> Finding:

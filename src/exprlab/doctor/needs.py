@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from exprlab.config.experiment import parse_config
 from exprlab.config.files import float32_bytes
 from exprlab.reproduce.plan import Job
+
+PLACEHOLDERS = {"PARTITION", "ACCOUNT", "GPU_PARTITION", "QOS", "CONSTRAINT"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def _need(rule: str, jobs: Sequence[Job]) -> Need:
         return max(int(job.resources.get(name, otherwise)) for job in jobs)
 
     nodes = most("nodes", 1)
-    tasks = -(-most("tasks", 1) // nodes)
+    tasks = most("tasks_per_node") or -(-most("tasks", 1) // nodes)
     cpus = max(int(job.resources.get("cpus_per_task", job.threads)) for job in jobs) * tasks
     partition = jobs[0].resources.get("slurm_partition", "").strip()
     return Need(rule, len(jobs), cpus, most("mem_mb"), most("runtime"), nodes, partition)
@@ -64,9 +67,9 @@ def _float32_bytes(dataset: Any) -> int:
 
 
 def placeholders(settings: Any, path: str = "") -> Iterator[str]:
-    """Yield keys of a profile whose value is still a word in capitals, such as PARTITION."""
+    """Yield keys of a profile in whose value a word of profiles/slurm still stands for a name."""
     if isinstance(settings, Mapping):
         for key, value in settings.items():
             yield from placeholders(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(settings, str) and settings.isupper() and settings.replace("_", "").isalpha():
+    elif isinstance(settings, str) and PLACEHOLDERS & set(re.split(r"[^A-Za-z_]+", settings)):
         yield path

@@ -19,6 +19,15 @@ from exprlab.doctor.machine import devices
 from exprlab.files import read_json, write_json
 from exprlab.provenance.code import PACKAGE
 
+# Resource of Snakemake -> option of sbatch.
+OPTIONS = {
+    "slurm_partition": "partition",
+    "slurm_account": "account",
+    "gres": "gres",
+    "gpu": "gpus",
+    "constraint": "constraint",
+    "qos": "qos",
+}
 TOKEN, REPORT = "token", "report.json"
 SHARED_SECONDS = 60
 # Files of a node whose clock goes wrong look older than those they were made from.
@@ -47,7 +56,7 @@ def examine_node(resources: Mapping[str, Any], seconds: int) -> Iterator[Finding
     Parameters
     ----------
     resources
-        The profile's default-resources: partition and account.
+        Of the profile: partition, account, GPUs and other options of sbatch.
     seconds
         How long to wait for it to run.
     """
@@ -72,9 +81,10 @@ def _submit(folder: Path, resources: Mapping[str, Any]) -> tuple[str | None, str
     call = [sys.executable, "-m", "exprlab", "doctor", "--look-around", str(folder)]
     command = ["sbatch", "--parsable", "--job-name=exprlab-doctor", "--time=5", "--mem=1000"]
     command += [f"--output={folder}/job.log", f"--chdir={Path.cwd()}", f"--wrap={shlex.join(call)}"]
-    for option, name in (("partition", "slurm_partition"), ("account", "slurm_account")):
+    for name, option in OPTIONS.items():
         if resources.get(name):
             command.append(f"--{option}={resources[name]}")
+    command += shlex.split(str(resources.get("slurm_extra") or "").strip("'\""))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return None, " ".join(done.stderr.split())
@@ -110,6 +120,9 @@ def _no_report(state: str, folder: Path, seconds: int) -> Finding:
     log = folder / "job.log"
     last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
     what = "compute node"
+    if state.startswith("RUNNING"):
+        remedy = "a first import on a slow file system takes minutes; --wait waits on"
+        return Finding(WARNING, what, f"the job has not reported in {seconds} s", remedy)
     if state.startswith(("PENDING", "CONFIGURING")):
         remedy = "the queue is long, or the partition takes no jobs (squeue tells); --wait waits on"
         return Finding(WARNING, what, f"the job has not begun in {seconds} s: {state}", remedy)

@@ -20,8 +20,10 @@ from exprlab.failures.ends import (
 from exprlab.slurm import FORGOTTEN, state_of_job
 
 LINES = 5
-# What Snakemake itself writes into the log of a SLURM job around that of the command.
-SNAKEMAKE_ERROR = re.compile(r"^ *Error in rule (\w+):\n(?:.*\n)*? *output: (.*)$", re.MULTILINE)
+# What the Snakemake in a SLURM job writes into its log, at the beginning of a line; that around it
+# repeats the error, indented, for all jobs of the group.
+FAILED = re.compile(r"^Error in rule \w+:\n(?: .*\n)*? +output: (.*)$", re.MULTILINE)
+BEGUN = re.compile(r"^localrule \w+:\n(?: .*\n)*? +output: (.*)$", re.MULTILINE)
 REMEDIES = {
     OUT_OF_MEMORY: "give it more memory: set-resources: {rule}: mem_mb: N in your profile (its "
     "benchmark file and docs/cluster.md tell how much is used), or a smaller batch_size or model",
@@ -82,28 +84,35 @@ def make_cards(jobs: Sequence[dict[str, Any]], command: Sequence[str]) -> list[C
 
 def _without_bystanders(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Leave out the jobs of a failed group that did not fail themselves or were not reached."""
-    kept, groups_seen = [], set()
+    groups: dict[str, list[dict[str, Any]]] = {}
     for job in jobs:
-        if not job["group"]:
-            kept.append(job)
-            continue
-        slurm_log = _read(job["logs"][-1:])
-        culprits = {outputs for _, outputs in SNAKEMAKE_ERROR.findall(slurm_log)}
-        if culprits:
-            guilty = ", ".join(job["outputs"]) in culprits
-        else:  # the whole job was ended from outside
-            guilty = job["slurm_job"] not in groups_seen
-        groups_seen.add(job["slurm_job"])
-        if guilty:
-            kept.append(job)
-    return kept
+        groups.setdefault(job["group"] or ", ".join(job["outputs"]), []).append(job)
+    return [culprit for group in groups.values() for culprit in _culprits(group)]
+
+
+def _culprits(group: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those that failed; if the whole was ended from outside, the one then under way."""
+    if len(group) == 1:
+        return group
+    members = {", ".join(job["outputs"]): job for job in group}
+    log = _read(group[0]["logs"][-1:])
+    failed = [outputs for outputs in FAILED.findall(log) if outputs in members]
+    begun = [outputs for outputs in BEGUN.findall(log) if outputs in members]
+    guilty = failed or begun[-1:] or [min(members)]
+    return [members[outputs] for outputs in dict.fromkeys(guilty)]
 
 
 def _card(job: dict[str, Any], command: Sequence[str]) -> Card:
-    own, everything = _read(job["logs"][:1]), _read(job["logs"])
+    refused = _refused(job)
+    # What SLURM has not taken has left no log; there may be one of an earlier try.
+    logs = [] if refused else job["logs"]
+    own, everything = _read(logs[:1]), _read(logs)
     end = how_it_ended(everything)
     told = [line for line in own.splitlines() if line.startswith("error: ")]
-    if end:
+    if refused:
+        cause = refused
+        remedy = "mend the profile; exprlab doctor --profile PROFILE tells what does not fit"
+    elif end:
         # How it was killed says more than what it said before.
         cause, remedy = CAUSES[end], REMEDIES[end].format(rule=job["rule"])
     elif told:
@@ -122,9 +131,18 @@ def _card(job: dict[str, Any], command: Sequence[str]) -> Card:
         remedy=remedy,
         command=shlex.join([command[0], *job["outputs"][:1], *command[1:]]),
         slurm=_slurm(job),
-        log=next((log for log in job["logs"] if _read([log]).strip()), ""),
+        log=next((log for log in logs if _read([log]).strip()), ""),
         last_lines=_last_lines(own or everything),
     )
+
+
+def _refused(job: dict[str, Any]) -> str:
+    """Return why SLURM has not taken a job, in its own words if Snakemake passed them on."""
+    message = str(job["message"] or "")
+    if job["slurm_job"] or not (job["group"] or "sbatch" in message):
+        return ""
+    words = message.partition("error message was")[2] or message
+    return f"SLURM did not take it: {' '.join(words.split()) or 'sbatch refused the job'}"
 
 
 def _silent(job: dict[str, Any]) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 OUT_OF_MEMORY, TIME_LIMIT = "out of memory", "time limit"
 NODE_FAILURE, CANCELLED = "node failure", "cancelled"
 
+# What a training says that `sbatch --signal=USR1@90` has warned.
+TIME_WARNING = "told that its time is nearly over"
 # What slurmstepd, srun and exprlab write; the first that is found decides.
 SIGNS = {
-    OUT_OF_MEMORY: r"oom.?kill|exceeded (job |step )?memory limit|out.of.memory",
-    TIME_LIMIT: r"DUE TO TIME LIMIT",
+    OUT_OF_MEMORY: r"oom.?kill|exceeded (job |step )?memory limit|(?<!CUDA )out.of.memory",
+    TIME_LIMIT: rf"DUE TO TIME LIMIT|{TIME_WARNING}",
     NODE_FAILURE: r"DUE TO NODE FAILURE",
     CANCELLED: r"CANCELLED AT",
 }
@@ -52,4 +54,5 @@ def earlier_ends(folder: Path | None, wildcards: Mapping[str, str], since: float
 def _is_about(log: str, wildcards: str) -> bool:
     """Tell whether Snakemake's words in a log name a job with these wildcards, '' for none."""
     named = re.findall(r"^ *wildcards: (.*)$", log, re.MULTILINE)
-    return wildcards in named if wildcards else not named
+    any_job = re.search(r"^ *(local)?rule \w+:$", log, re.MULTILINE)
+    return wildcards in named if wildcards else any_job is not None and not named

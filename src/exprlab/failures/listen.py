@@ -25,8 +25,11 @@ class FailedJobs(logging.Handler):
         if event == "job_error":
             self._keep(vars(record), [], None)
         if event == "group_error":
-            for job in vars(record)["job_error_info"]:
-                self._keep(job, vars(record).get("aux_logs") or [], vars(record).get("groupid"))
+            jobs = vars(record)["job_error_info"]
+            # Many groups have the same name; their jobs tell them apart.
+            group = min(str(output) for job in jobs for output in job["output"])
+            for job in jobs:
+                self._keep(job, vars(record).get("aux_logs") or [], group)
 
     def _keep(self, job: dict[str, Any], logs: list[str], group: str | None) -> None:
         outputs = tuple(map(str, job["output"]))
@@ -38,6 +41,7 @@ class FailedJobs(logging.Handler):
             "logs": [str(log) for log in [*job["log"], *logs]],
             "slurm_job": (job.get("aux") or {}).get("external_jobid"),
             "group": group,
+            "message": job.get("rule_msg"),
         }
         again = group is None and job.get("indent") and earlier
         self._jobs[outputs] = earlier if again else new

@@ -40,10 +40,7 @@ class Attempt:
     def __init__(self, run: Path, params: Mapping[str, Any], record: Mapping[str, Any]) -> None:
         self.folder = run / FOLDER
         self._status = self.folder / STATUS_FILE
-        identity = {PARAMS_FILE: dict(params), RECORD_FILE: dict(record)}
-        earlier = self._earlier(identity)
-        if earlier is None and self.folder.exists():
-            shutil.rmtree(self.folder)
+        earlier = earlier_attempt(run, params, record)
         self.facts: dict[str, Any] = {
             "state": "RUNNING",
             "cause": None,
@@ -56,20 +53,12 @@ class Attempt:
             "kernel_kills": kernel_kills(),
         }
         self.environment = environment()
-        for name, value in identity.items():
+        for name, value in _identity(params, record).items():
             write_json(self.folder / name, value)
         write_json(self.folder / ENVIRONMENT_FILE, self.environment)
         with atomic_path(self.folder / DIFF_FILE) as temporary:
             temporary.write_text(uncommitted(), encoding="utf-8")
         write_json(self._status, self.facts)
-
-    def _earlier(self, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the status of an unfinished attempt at the same training."""
-        try:
-            same = all(read_json(self.folder / k) == v for k, v in identity.items())
-            return read_json(self._status) if same else None
-        except Exception:  # whatever is unreadable there is of no use to this attempt
-            return None
 
     def end(self, state: str, cause: str | None = None, **facts: Any) -> None:
         """Write how it ended: FINISHED, FAILED or KILLED, and why."""
@@ -77,6 +66,26 @@ class Attempt:
         write_json(self._status, self.facts)
         # By now every library of numerics is loaded.
         write_json(self.folder / ENVIRONMENT_FILE, self.environment | {"blas": blas_libraries()})
+
+
+def earlier_attempt(
+    run: Path, params: Mapping[str, Any], record: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the status of an unfinished attempt at the same training; of another none is left."""
+    folder = run / FOLDER
+    try:
+        identity = _identity(params, record)
+        if all(read_json(folder / name) == value for name, value in identity.items()):
+            return read_json(folder / STATUS_FILE)
+    except Exception:  # whatever is unreadable there is of no use to this attempt
+        pass
+    if folder.exists():
+        shutil.rmtree(folder)
+    return None
+
+
+def _identity(params: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {PARAMS_FILE: dict(params), RECORD_FILE: dict(record)}
 
 
 @contextmanager

@@ -39,11 +39,13 @@ def read_curves(folder: Path, started: int, whole: bool) -> tuple[Point, ...]:
     UserError
         If a finished file has a line that is none of its format.
     """
+    rows = _rows(folder / METRICS_FILE, 4, whole)
+    # Read afterwards: a training that goes on writes the time of a row before the row.
     times = {
         int(row[0]): round(float(row[1]) * 1000) for row in _rows(folder / TIMING_FILE, 2, False)
     }
     found: dict[tuple[str, int], Point] = {}
-    for step, _, name, value in _rows(folder / METRICS_FILE, 4, whole):
+    for step, _, name, value in rows:
         # A resumed training may have written a step twice; the later one is what happened.
         found[name, int(step)] = Point(name, float(value), int(step), times.get(int(step), started))
     return tuple(found.values())

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from exprlab.tracking.writer import Writer
 
 SECONDS, MOST_SECONDS = 2.0, 60.0
+# Of the time between two looks, at most this share goes into one: it may be the training's CPU.
+SHARE = 0.05
 
 
 def stream(run: Path, experiment: str, parent: int) -> None:
     """Send what a running training has written, until it has ended or its process is gone."""
+    os.nice(19)
     sender, wait = Sender(experiment), SECONDS
     while os.getppid() == parent:
+        began = time.process_time()
         record = read_running(run)
         if record is None:
             return
@@ -33,7 +37,7 @@ def stream(run: Path, experiment: str, parent: int) -> None:
             wait = SECONDS
         except Exception:  # whatever ails the server, the training is not to know
             wait = min(2 * wait, MOST_SECONDS)
-        time.sleep(wait)
+        time.sleep(max(wait, (time.process_time() - began) / SHARE))
 
 
 class Sender:
@@ -54,7 +58,7 @@ class Sender:
             self._writer = Writer(client, experiment_id(client, self._experiment, None), Path())
         if not self._run_id:
             self._run_id = self._writer.open_live(record)
-            self._sent = set(self._writer.points_of(self._run_id))
+            self._sent = {(name, step) for name, step, _ in self._writer.points_of(self._run_id)}
         points = [p for p in record.curves if (p.name, p.step) not in self._sent]
         self._writer.add_points(self._run_id, points)
         self._sent.update((p.name, p.step) for p in points)

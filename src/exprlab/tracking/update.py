@@ -132,9 +132,10 @@ def _is_begun(writer: Writer, run: Run, record: RunRecord) -> bool:
 
     if LIVE not in run.data.tags or PUBLISHED in run.data.tags:
         return False
-    points = {(p.name, p.step): p.value for p in record.curves}
+    points = {(p.name, p.step, p.value) for p in record.curves}
     streamed = writer.points_of(run.info.run_id)
-    return all(points.get(at) == value for at, value in streamed.items())
+    # Twice is there what two copies of an experiment have streamed to one server.
+    return len(set(streamed)) == len(streamed) and points.issuperset(streamed)
 
 
 def _drop_outgrown_studies(writer: Writer, current: str) -> set[str]:

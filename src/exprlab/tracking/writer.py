@@ -87,11 +87,11 @@ class Writer:
         self._params(run_id, record.params)
         return run_id
 
-    def points_of(self, run_id: str) -> dict[tuple[str, int], float]:
-        """Return the values of a run's metrics, by name and step."""
+    def points_of(self, run_id: str) -> list[tuple[str, int, float]]:
+        """Return name, step and value of all points of a run's metrics."""
         names = self.client.get_run(run_id).data.metrics
         rows = (row for name in names for row in self.client.get_metric_history(run_id, name))
-        return {(row.key, row.step): row.value for row in rows}
+        return [(row.key, row.step, row.value) for row in rows]
 
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Add points of curves to a run."""
@@ -100,7 +100,7 @@ class Writer:
     def write_run(self, record: RunRecord, live: str | None = None) -> str:
         """Write one run with all that belongs to it, or complete a live one; return its id."""
         with self._new_run(record.name, record, _tags(record), live) as run_id:
-            there = self.points_of(run_id) if live else {}
+            there = {(name, step) for name, step, _ in self.points_of(run_id)} if live else set()
             self._params(run_id, record.params)
             self.add_points(run_id, [p for p in record.curves if (p.name, p.step) not in there])
             data = self._dataset(run_id, record)

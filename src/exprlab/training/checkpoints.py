@@ -15,6 +15,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from exprlab.config.models import MLPConfig
 from exprlab.errors import UserError
+from exprlab.failures.ends import TIME_WARNING
 from exprlab.files import atomic_path
 from exprlab.keys import VAL_LOSS
 from exprlab.training.processes import ENDINGS, TERMINATED
@@ -131,6 +132,8 @@ class LastCheckpoint(Checkpoint):
         if self._told_to_end:
             sys.exit(TERMINATED)
         self._told_to_end = True
+        if number == signal.SIGUSR1:
+            print(f"{TIME_WARNING}; ending with this epoch", flush=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Write a checkpoint where one is due. Several processes do it together, or none does."""
@@ -151,5 +154,5 @@ def epochs_done(checkpoint: Path) -> int | None:
     try:
         return int(torch.load(checkpoint, weights_only=True, mmap=True)["epoch"]) + 1
     except Exception:  # a checkpoint of a crashed machine may be cut off; then training starts anew
-        checkpoint.unlink()
+        checkpoint.unlink(missing_ok=True)
         return None

@@ -36,13 +36,14 @@ class CurveWriter:
 
     def add(self, rows: list[Row], times: list[tuple[int, float]] | None = None) -> None:
         """Append (step, epoch, name, value) rows; steps without a time of their own get now."""
-        _append(
-            self._metrics, [(step, epoch, name, repr(value)) for step, epoch, name, value in rows]
-        )
         if times is None:
             now = time.time()
             times = [(step, now) for step in sorted({row[0] for row in rows})]
+        # First, so that whoever reads along finds a time for each row that is there.
         _append(self._timing, [(step, f"{moment:.3f}") for step, moment in times])
+        _append(
+            self._metrics, [(step, epoch, name, repr(value)) for step, epoch, name, value in rows]
+        )
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -30,10 +30,8 @@ def end_when_told() -> None:
         signal.signal(number, lambda *_: sys.exit(TERMINATED))
 
 
-def start_tasks(settings: TrainerConfig, threads: int) -> None:
-    """Go over to srun, which starts this very command once for each device of the job.
-
-    Returns if there is nothing to do: one process only, no submitted job, or srun has started us.
+def needs_srun(settings: TrainerConfig) -> bool:
+    """Tell whether `become_srun` has to start the processes: several, in a job of SLURM's.
 
     Raises
     ------
@@ -41,15 +39,19 @@ def start_tasks(settings: TrainerConfig, threads: int) -> None:
         If several nodes are asked for where nothing can start a process on each of them.
     """
     if settings.processes == 1 or TASK in os.environ:
-        return
-    if IN_SUBMITTED_JOB in os.environ:
-        os.execvp("srun", srun_command(settings, threads))
-    if settings.num_nodes > 1:
+        return False
+    if settings.num_nodes > 1 and IN_SUBMITTED_JOB not in os.environ:
         raise UserError(
             f"trainer.num_nodes: found {settings.num_nodes}, but on this machine nothing starts a "
             "process on each node; run the workflow with --profile profiles/slurm, or set "
             "num_nodes to 1"
         )
+    return IN_SUBMITTED_JOB in os.environ
+
+
+def become_srun(settings: TrainerConfig, threads: int) -> None:
+    """Go over to srun, which starts this very command once for each device of the job."""
+    os.execvp("srun", srun_command(settings, threads))
 
 
 def srun_command(settings: TrainerConfig, threads: int) -> list[str]:
@@ -61,7 +63,9 @@ def srun_command(settings: TrainerConfig, threads: int) -> list[str]:
         f"--ntasks-per-node={settings.devices}",
         f"--cpus-per-task={threads}",
         "--cpu-bind=none",
-        # One that fails would leave the others waiting for it.
+        # The first goes on when the others have done their part, for as long as it takes; ...
+        "--wait=0",
+        # ... but one that fails would leave the others waiting for it.
         "--kill-on-bad-exit=1",
         f"--export=ALL,{TASK}=1",
         sys.executable,

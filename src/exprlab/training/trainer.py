@@ -29,18 +29,6 @@ def quieten() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-class SlurmTasks(SLURMEnvironment):
-    """The tasks of srun; they meet at the job's first node, or where MASTER_ADDR says.
-
-    Some clusters have another name for a node's fast network.
-    """
-
-    @property
-    def main_address(self) -> str:
-        """The host name or address of the first process."""
-        return os.environ.get("MASTER_ADDR") or super().main_address
-
-
 def make_trainer(
     settings: TrainerConfig, model: MLPConfig, resumes: bool, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
@@ -54,7 +42,7 @@ def make_trainer(
     # Lightning starts the processes of one machine itself: a SLURM job's variables must not make it
     # wait for processes that nobody starts. It never requeues a job; that is Snakemake's part.
     by_srun = settings.processes > 1 and is_task()
-    starter = SlurmTasks(auto_requeue=False) if by_srun else LightningEnvironment()
+    starter = SLURMEnvironment(auto_requeue=False) if by_srun else LightningEnvironment()
     try:
         return pl.Trainer(
             accelerator=settings.accelerator,
