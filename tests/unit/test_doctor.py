@@ -86,7 +86,7 @@ def test_partitions_with_several_kinds_of_nodes(monkeypatch: pytest.MonkeyPatch)
     states = [(one.state, one.what) for one in cluster._partitions([need])]
     assert states == [(OK, "partition"), (WARNING, "room to grow"), (OK, "resources")]
     too_much = Need("train_network", 1, 200, 400_000, 60, 1, "")
-    (_, found) = cluster._partitions([too_much])
+    _, found, _ = cluster._partitions([too_much])
     assert found.state == PROBLEM
     assert "train_network asks for 200 CPUs of a node, cpu has 128" in found.found
     down, *_ = cluster._partitions([Need("train_network", 1, 1, 1, 1, 1, "old")])

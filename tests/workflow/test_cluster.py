@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from cluster.lab import HURRY, PROFILE, has_slurm, lab_cluster
 from mlflow import MlflowClient
 from workflow.conftest import PROJECT, Snakemake, Workflow
@@ -168,9 +169,9 @@ def requeue(slurm: dict[str, str], process: Snakemake, status: Path, count: int)
     raise AssertionError(f"job {job} was not requeued")
 
 
-def test_two_nodes_train_like_two_processes_here(slurm: dict[str, str], copy: Workflow) -> None:
+def test_two_nodes_train_like_as_many_processes_here(slurm: dict[str, str], copy: Workflow) -> None:
     results = {}
-    for devices, nodes in ((2, 1), (1, 2)):
+    for devices, nodes in ((4, 1), (2, 2)):
         trainer = {"accelerator": "cpu", "strategy": "ddp"}
         trainer |= {"devices": devices, "num_nodes": nodes}
         changed = copy.changed(trainer=trainer, models={"mlp": MODEL})
@@ -180,11 +181,12 @@ def test_two_nodes_train_like_two_processes_here(slurm: dict[str, str], copy: Wo
         assert done.returncode == 0, done.stdout
         results[nodes] = (copy.folder / WEIGHTS.format("mlp", 0)).read_bytes()
         log = (copy.folder / "results/logs/train_network/tumours.mlp.seed-0.log").read_text()
-        assert "2 process(es)" in log
+        assert "4 process(es)" in log
     assert results[1] == results[2]
     status = json.loads((copy.folder / RUN.format("mlp") / "status.json").read_text())
     details = ask(slurm, "scontrol", "show", "job", status["slurm_job_id"])
-    assert "NumNodes=2 NumCPUs=2 NumTasks=2 CPUs/Task=1" in details
+    assert "NumNodes=2 NumCPUs=4 NumTasks=4 CPUs/Task=1" in details
+    assert "NtasksPerN:B:S:C=2:" in details
 
 
 def test_several_nodes_without_slurm_are_refused(copy: Workflow) -> None:
@@ -193,6 +195,21 @@ def test_several_nodes_without_slurm_are_refused(copy: Workflow) -> None:
     assert done.returncode != 0
     assert "error: trainer.num_nodes: found 2" in done.stdout
     assert "--profile profiles/slurm" in done.stdout
+
+
+def test_networks_may_train_in_another_partition(copy: Workflow, tmp_path: Path) -> None:
+    text = (PROFILE / "config.yaml").read_text()
+    for line in ("# set-resources:", "#   train_network:", "#     slurm_partition:", "#     gres:",
+                 "#     slurm_extra:", "# slurm_partition:"):  # fmt: skip
+        assert line in text
+        text = text.replace(line, line.replace("# ", "", 1).replace("#", "", 1))
+    (tmp_path / "config.yaml").write_text(text)
+    resources = yaml.safe_load(text)
+    assert resources["set-resources"]["train_network"]["gres"] == "gpu:1"
+    assert resources["default-resources"]["slurm_partition"] == "PARTITION"
+    done = copy.run("--forceall", "-n", "--profile", str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert "slurm_partition=GPU_PARTITION" in done.stdout
 
 
 def test_a_run_of_another_host_is_over_when_slurm_says_so(
