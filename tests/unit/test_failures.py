@@ -34,7 +34,7 @@ TOLD = [
     ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-27T15:00:00 DUE TO NODE FAILURE ***",
      NODE_FAILURE),
     ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-27T15:00:00 ***", CANCELLED),
-    ("told that its time is nearly over; ending with this epoch", TIME_LIMIT),
+    ("told that its time is nearly over", TIME_LIMIT),
     ("error: train: CUDA out of memory. Tried to allocate 20.00 MiB", None),
     ("error: training: val/loss is not finite", None),
 ]  # fmt: skip

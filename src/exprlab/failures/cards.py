@@ -122,8 +122,7 @@ def _card(job: dict[str, Any], command: Sequence[str]) -> Card:
         cause = f"a bug: {own.rstrip().splitlines()[-1]}"
         remedy = "please report it with the log"
     else:
-        cause = _silent(job)
-        remedy = "run it again; if it happens again, look at the memory of the machine (dmesg)"
+        cause, remedy = _silent(job)
     return Card(
         rule=job["rule"],
         where=str(Path(job["outputs"][0]).parent) if job["outputs"] else "",
@@ -145,14 +144,19 @@ def _refused(job: dict[str, Any]) -> str:
     return f"SLURM did not take it: {' '.join(words.split()) or 'sbatch refused the job'}"
 
 
-def _silent(job: dict[str, Any]) -> str:
-    """Say why a job ended that left no message; a training may have left a status."""
+def _silent(job: dict[str, Any]) -> tuple[str, str]:
+    """Say why a job ended that left no message, and what to do; a training may have a status."""
     status = Path(job["outputs"][0]).parent / ".attempt/status.json" if job["outputs"] else None
     try:
         known = json.loads(status.read_text()).get("cause") if status else None
     except (OSError, ValueError):
         known = None
-    return str(known or "it ended without a word; something has killed it (kill -9, the kernel)")
+    if known:
+        return str(known), "run it again: it goes on from its last checkpoint"
+    return (
+        "it ended without a word; something has killed it (kill -9, the kernel)",
+        "run it again; if it happens again, look at the memory of the machine (dmesg)",
+    )
 
 
 def _slurm(job: dict[str, Any]) -> str:

@@ -15,10 +15,9 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from exprlab.config.models import MLPConfig
 from exprlab.errors import UserError
-from exprlab.failures.ends import TIME_WARNING
 from exprlab.files import atomic_path
 from exprlab.keys import VAL_LOSS
-from exprlab.training.processes import ENDINGS, TERMINATED
+from exprlab.training.processes import ENDINGS, TERMINATED, say_if_warned
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -132,8 +131,7 @@ class LastCheckpoint(Checkpoint):
         if self._told_to_end:
             sys.exit(TERMINATED)
         self._told_to_end = True
-        if number == signal.SIGUSR1:
-            print(f"{TIME_WARNING}; ending with this epoch", flush=True)
+        say_if_warned(number)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Write a checkpoint where one is due. Several processes do it together, or none does."""

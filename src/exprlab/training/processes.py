@@ -13,6 +13,7 @@ import sys
 
 from exprlab.config.models import TrainerConfig
 from exprlab.errors import UserError
+from exprlab.failures.ends import TIME_WARNING
 
 # Set by the workflow inside the jobs that it submits, ...
 IN_SUBMITTED_JOB = "EXPRLAB_SRUN"
@@ -27,7 +28,18 @@ TERMINATED = 143  # exit code
 def end_when_told() -> None:
     """End as after an exception, so that the run's status says why; the default says nothing."""
     for number in ENDINGS:
-        signal.signal(number, lambda *_: sys.exit(TERMINATED))
+        signal.signal(number, _end)
+
+
+def _end(number: int, frame: object) -> None:
+    say_if_warned(number)
+    sys.exit(TERMINATED)
+
+
+def say_if_warned(number: int) -> None:
+    """Write into the log that the cluster has warned; the next try is then given more time."""
+    if number == signal.SIGUSR1:
+        print(TIME_WARNING, flush=True)
 
 
 def needs_srun(settings: TrainerConfig) -> bool:
