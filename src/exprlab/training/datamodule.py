@@ -8,7 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from exprlab.data.streams import SHUFFLE, stream
+from exprlab.training.batches import dealt
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -16,9 +16,8 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 class IndexBatches:
     """Batches of rows, taken from the array by index.
 
-    The rows are dealt into batches of nearly equal size, so that none is dropped and no last
-    batch of one sample breaks batch normalisation. Over several processes each takes its share of
-    every batch: the batch stays as large as the config says.
+    Over several processes each takes its share of every batch: the batch stays as large as the
+    config says.
 
     Parameters
     ----------
@@ -26,11 +25,8 @@ class IndexBatches:
         Shapes (n_samples, n_features) and (n_samples,).
     rows
         The samples to go through, as row numbers.
-    batch_size
-        Most samples of one batch.
-    seed
-        Shuffles anew in each epoch, as a function of seed and epoch alone, so that a resumed
-        training meets the batches it would have met. None keeps the order.
+    batch_size, seed
+        As for `exprlab.training.batches.dealt`.
     rank, world_size
         This process and how many there are.
     """
@@ -46,8 +42,8 @@ class IndexBatches:
         world_size: int = 1,
     ) -> None:
         self._features, self._labels, self._rows = features, labels, rows
-        self._n_batches = -(-len(rows) // batch_size)
-        self._seed, self._rank, self._world_size = seed, rank, world_size
+        self._batch_size, self._seed = batch_size, seed
+        self._rank, self._world_size = rank, world_size
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -55,19 +51,16 @@ class IndexBatches:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self._n_batches
+        return len(dealt(self._rows, self._batch_size))
 
     def share(self, index: int) -> float:
         """Return this process's part of a batch, as a multiple of an equal part."""
-        samples = len(np.array_split(self._rows, self._n_batches)[index])
+        samples = len(dealt(self._rows, self._batch_size)[index])
         mine = len(range(self._rank, samples, self._world_size))
         return mine * self._world_size / samples
 
     def __iter__(self) -> Iterator[Batch]:
-        rows = self._rows
-        if self._seed is not None:
-            rows = stream(self._seed, SHUFFLE, self._epoch).permutation(rows)
-        for batch in np.array_split(rows, self._n_batches):
+        for batch in dealt(self._rows, self._batch_size, self._seed, self._epoch):
             index = torch.from_numpy(batch[self._rank :: self._world_size])
             yield self._features.index_select(0, index), self._labels[index]
 
