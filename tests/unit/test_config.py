@@ -14,7 +14,7 @@ from exprlab.errors import UserError
 
 MINIMAL = {
     "datasets": {"tumours": {}},
-    "models": {kind: {"kind": kind} for kind in ("mlp", "logistic", "boosting")},
+    "models": {kind: {"kind": kind} for kind in ("mlp", "scratch_mlp", "logistic", "boosting")},
 }
 
 

@@ -10,7 +10,7 @@ from exprlab.keys import TRAIN
 from exprlab.report.sentences import count
 from exprlab.report.words import model_words
 
-ESTABLISHED = frozenset({"mlp", "logistic", "boosting"})
+ESTABLISHED = frozenset({"mlp", "scratch_mlp", "logistic", "boosting"})
 # From these on DOME asks how overfitting was ruled out.
 MANY_FEATURES = 100
 

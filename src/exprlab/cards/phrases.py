@@ -69,6 +69,14 @@ def regularisation_words(settings: Mapping[str, Any]) -> list[str]:
             f"each branching chooses from {100 * settings['gene_fraction']:g} % of "
             f"{count(settings['n_genes'], 'gene')}, drawn at random",
         ]
+    if settings["kind"] == "scratch_mlp":
+        found = [
+            "early stopping: the epoch with the smallest validation loss is kept, and training "
+            f"ends after {count(settings['patience'], 'epoch')} without a smaller one"
+        ]
+        if settings["weight_decay"]:
+            found.append(f"weight decay of {settings['weight_decay']:g}")
+        return found
     if settings["kind"] != "mlp":
         return []
     found = [

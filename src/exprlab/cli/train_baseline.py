@@ -1,4 +1,4 @@
-"""exprlab train-baseline: fit a baseline model."""
+"""exprlab train-baseline: fit a baseline model, or the network from scratch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fit and write the run's files."""
-    from exprlab.config.models import BoostingConfig, LogisticConfig
+    from exprlab.config.models import BoostingConfig, LogisticConfig, ScratchMLPConfig
 
     with training_run(args) as job:
         where = {"folder": job.folder, "name": job.name}
-        if job.params.get("model", {}).get("kind") == "boosting":
+        kind = job.params.get("model", {}).get("kind")
+        if kind == "scratch_mlp":
+            from exprlab.training.scratch import fit_scratch
+
+            model = job.settings("model", ScratchMLPConfig)
+            job.fitted = fit_scratch(**job.data, model=model, seed=args.seed, **where)
+        elif kind == "boosting":
             from exprlab.training.boosting import fit_boosting
 
             model = job.settings("model", BoostingConfig)

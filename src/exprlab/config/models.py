@@ -13,6 +13,7 @@ TUNING_WORDS = (
     "in ten folds, each held out once, with all of them trained on in the end (cross_validation); "
     "auto cross-validates below 100 validation samples"
 )
+ActivationName = Literal["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu"]
 Tuning = Literal["auto", "validation", "cross_validation"]
 
 
@@ -32,9 +33,7 @@ class MLPConfig(Section):
         "units of each hidden layer, first to last; [] is one perceptron",
         "units",
     )
-    activation: Literal["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu"] = setting(
-        "relu", "activation function of the hidden layers"
-    )
+    activation: ActivationName = setting("relu", "activation function of the hidden layers")
     batch_norm: bool = setting(False, "normalise each hidden layer over the batch")
     input_dropout: float = setting(
         0.0, "fraction of inputs hidden at random in each training step", ge=0, lt=1
@@ -78,6 +77,26 @@ class MLPConfig(Section):
         return self
 
 
+class ScratchMLPConfig(Section):
+    """A multilayer perceptron in NumPy alone, on the genes themselves: one to read and change."""
+
+    kind: Literal["scratch_mlp"] = setting(
+        "scratch_mlp", "multilayer perceptron from scratch, trained by plain gradient descent"
+    )
+    hidden: list[Annotated[int, Field(ge=1)]] = setting(
+        lambda: [64], "units of each hidden layer, first to last; [] is one perceptron", "units"
+    )
+    activation: ActivationName = setting("relu", "activation function of the hidden layers")
+    learning_rate: float = setting(0.01, "step size of gradient descent", gt=0)
+    momentum: float = setting(0.9, "share of the last step that goes on", ge=0, lt=1)
+    weight_decay: float = setting(0.0, "pull of the weights towards zero", ge=0)
+    max_epochs: int = setting(100, "most passes over the training samples", "epochs", ge=1)
+    batch_size: int = setting(64, "samples of one gradient step", "samples", ge=1)
+    patience: int = setting(
+        20, "stop after this many epochs without a smaller validation loss", "epochs", ge=1
+    )
+
+
 class LogisticConfig(Section):
     """L2-regularised logistic regression, its strength chosen on samples that were held out."""
 
@@ -119,10 +138,17 @@ class BoostingConfig(Section):
     )
 
 
-MODEL_KINDS = {"mlp": MLPConfig, "logistic": LogisticConfig, "boosting": BoostingConfig}
+MODEL_KINDS = {
+    "mlp": MLPConfig,
+    "scratch_mlp": ScratchMLPConfig,
+    "logistic": LogisticConfig,
+    "boosting": BoostingConfig,
+}
 # The kinds that Lightning trains, on an accelerator if there is one.
 NETWORK_KINDS = frozenset({"mlp"})
-ModelConfig = Annotated[MLPConfig | LogisticConfig | BoostingConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[
+    MLPConfig | ScratchMLPConfig | LogisticConfig | BoostingConfig, Field(discriminator="kind")
+]
 
 
 class TrainerConfig(Section):

@@ -201,6 +201,7 @@ class _Means:
 
 EXPLAINERS: dict[str, Callable[..., dict[str, Attribution]]] = {
     "mlp": _explain_network,
+    "scratch_mlp": _explain_network,
     "logistic": _explain_linear,
     "boosting": _explain_trees,
 }

@@ -130,6 +130,12 @@ def model_words(values: Config) -> str:
             f"{count(values.get('n_genes', 0), 'gene')} that vary most with others; their number "
             "is chosen on samples that were held out"
         )
+    if values.get("kind") == "scratch_mlp":
+        return (
+            f"multilayer perceptron from scratch, in NumPy, with {layer_words(values)}, trained "
+            f"for at most {count(values.get('max_epochs', 0), 'epoch')} of gradient descent; the "
+            "epoch with the smallest validation loss is kept"
+        )
     if values.get("kind") == "mlp":
         return (
             f"multilayer perceptron with {layer_words(values)}, trained for at most "
