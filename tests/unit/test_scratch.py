@@ -11,10 +11,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
-from exprlab.config.models import MLPConfig, TrainerConfig
-from exprlab.keys import TRAIN_STEP_LOSS
+from exprlab.config.models import MLPConfig, ScratchMLPConfig, TrainerConfig
+from exprlab.errors import UserError
+from exprlab.keys import TRAIN_STEP_LOSS, VAL_LOSS
 from exprlab.nets import mlp
 from exprlab.nets.activations import (
     ACTIVATIONS,
@@ -35,6 +37,7 @@ from exprlab.nets.scratch import (
 from exprlab.training.batches import dealt
 from exprlab.training.fit import fit_network
 from exprlab.training.module import random_network
+from exprlab.training.scratch import fit_scratch
 
 NAMES = sorted(ACTIVATIONS)
 
@@ -274,3 +277,51 @@ def test_bad_units_get_a_message_that_teaches() -> None:
 
 def test_relu_of_a_missing_value_is_missing() -> None:
     assert np.isnan(relu(np.nan))
+
+
+def samples(n_classes: int) -> dict[str, np.ndarray]:
+    """Return 300 samples of 50 features, 6 of which carry the label."""
+    rng = np.random.default_rng(3)
+    labels = np.arange(300) % n_classes
+    features = rng.normal(size=(300, 50)).astype(np.float32)
+    features[:, :6] += 0.6 * labels[:, None]
+    rows = rng.permutation(300)
+    return {"features": features, "labels": labels, "train": rows[:200], "val": rows[200:]}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_trained_network_is_the_one_that_torch_loads(n_classes: int, tmp_path: Path) -> None:
+    world = samples(n_classes)
+    model = ScratchMLPConfig(hidden=[8, 5], learning_rate=0.05)
+    fitted = fit_scratch(**world, model=model, seed=1, folder=tmp_path)
+    network = mlp.MLP(**fitted.architecture)
+    network.load_state_dict({k: torch.from_numpy(v) for k, v in fitted.weights.items()})
+    theirs = network(torch.from_numpy(world["features"])).detach().numpy()
+    np.testing.assert_allclose(fitted.logits, theirs, atol=1e-5)
+    val = world["val"]
+    scores = fitted.logits if n_classes == 2 else softmax(fitted.logits.astype(np.float64))
+    assert roc_auc_score(world["labels"][val], scores[val], multi_class="ovr") > 0.75
+    curves = pd.read_csv(tmp_path / "metrics.csv")
+    losses = curves[curves["name"] == VAL_LOSS]
+    best = losses.loc[losses["value"].idxmin()]
+    assert fitted.summary["best_epoch"] == best["epoch"]
+    assert cross_entropy(
+        fitted.logits[val].reshape(len(val), -1), world["labels"][val]
+    ) == pytest.approx(best["value"], abs=1e-6)
+
+
+def test_training_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, other = (
+        fit_scratch(**samples(2), model=ScratchMLPConfig(max_epochs=5), seed=7, folder=tmp_path / n)
+        for n in ("a", "b")
+    )
+    for name, array in one.weights.items():
+        assert array.tobytes() == other.weights[name].tobytes()
+    assert (tmp_path / "a/metrics.csv").read_bytes() == (tmp_path / "b/metrics.csv").read_bytes()
+
+
+def test_steps_that_leap_over_the_valley_are_told(tmp_path: Path) -> None:
+    world = samples(2)
+    world["features"] *= 1e6
+    with pytest.raises(UserError, match=r"learning_rate 1e\+06 each step leaps"):
+        fit_scratch(**world, model=ScratchMLPConfig(learning_rate=1e6), seed=1, folder=tmp_path)

@@ -87,9 +87,9 @@ class ScratchMLPConfig(Section):
         lambda: [64], "units of each hidden layer, first to last; [] is one perceptron", "units"
     )
     activation: ActivationName = setting("relu", "activation function of the hidden layers")
-    learning_rate: float = setting(0.01, "step size of gradient descent", gt=0)
+    learning_rate: float = setting(0.003, "step size of gradient descent", gt=0)
     momentum: float = setting(0.9, "share of the last step that goes on", ge=0, lt=1)
-    weight_decay: float = setting(0.0, "pull of the weights towards zero", ge=0)
+    weight_decay: float = setting(0.01, "pull of the weights towards zero", ge=0)
     max_epochs: int = setting(100, "most passes over the training samples", "epochs", ge=1)
     batch_size: int = setting(64, "samples of one gradient step", "samples", ge=1)
     patience: int = setting(
