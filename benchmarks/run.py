@@ -33,6 +33,7 @@ NAMES = (
     "planning",
     "slurm",
     "sizing",
+    "scratch_epoch",
 )
 
 
