@@ -30,6 +30,7 @@ include: "workflow/rules/learning.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/course.smk"
 include: "workflow/rules/track.smk"
 
 

@@ -36,6 +36,7 @@ COLOURS = {
     "infer": "#0072B2",
     "explain": "#0072B2",
     "learning": "#0072B2",
+    "course": "#0072B2",
     "report": "#6B6B6B",
     "track": "#6B6B6B",
 }
@@ -45,6 +46,7 @@ node [shape=box, style=rounded, fontname="Helvetica,Arial,sans-serif", fontsize=
       margin="0.07,0.05"];
 edge [color="#9A9A9A", penwidth=1.5, arrowsize=0.7];
 """
+COURSE = ("activations", "xor", "step_sizes", "network", "descent", "hidden_units")
 WINDOW = (1280, 640)
 COLUMNS = [
     "metrics.`test/auroc`",
@@ -76,6 +78,7 @@ def main() -> int:
         "rulegraph.svg": draw_rule_graph,
         "roc.png": draw_roc,
         "mlflow.png": draw_mlflow,
+        **{f"course_{name}.png": take_course_picture for name in COURSE},
     }
     missing = 0
     for name, draw in pictures.items():
@@ -105,6 +108,14 @@ def draw_rule_graph(_: Path, target: Path) -> None:
     # Arrows that follow from others are left out: nearly every rule feeds report and MLflow.
     graph = output_of([tred], restyled(graph[graph.index("digraph") :]))
     target.write_text(output_of([dot, "-Tsvg"], graph), encoding="utf-8")
+
+
+def take_course_picture(results: Path, target: Path) -> None:
+    """Take over what `snakemake draw_course` has drawn."""
+    drawn = results / "report/course" / target.name.removeprefix("course_")
+    if not drawn.exists():
+        raise MissingError(f"no {drawn}; run snakemake --cores 4 draw_course")
+    shutil.copyfile(drawn, target)
 
 
 def output_of(command: list[str], stdin: str = "") -> str:

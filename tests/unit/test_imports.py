@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "cohort": {"config", "data", "errors", "files", "keys"},
     "preprocess": {"config", "data", "errors", "files", "groups", "keys"},
     "nets": set(),
+    "course": {"nets"},
     "evaluation": {"config", "errors", "groups", "keys", "outputs"},
     "training": {
         "config",
@@ -55,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
         "provenance",
     },
     "tracking": {"errors", "files", "inference", "keys", "provenance", "slurm"},
-    "plotting": {"evaluation", "files", "keys"},
+    "plotting": {"course", "evaluation", "files", "keys", "nets"},
     "report": {"config", "errors", "evaluation", "files", "keys", "plotting", "provenance"},
     "cards": {"config", "evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},

@@ -57,6 +57,8 @@ KINDS = (
     ),
     Kind("report/learning_curves.json", JSON, "The models with fewer training samples"),
     Kind("*/learning_curves.png", PNG, "Learning curves: metrics over the training samples"),
+    Kind("report/course/*.png", PNG, "A picture of the course"),
+    Kind("report/course/activations.md", MARKDOWN, "The activation functions side by side"),
     Kind("report/report.html", HTML, "The report: the whole experiment on one page"),
     Kind("report/dome.md", MARKDOWN, "DOME checklist for machine learning in biology"),
     Kind("report/environment.html", HTML, "Where and with what the experiment was run"),

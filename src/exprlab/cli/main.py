@@ -55,6 +55,7 @@ COMMANDS = {
     "ui": "open the MLflow UI over results/ on 127.0.0.1",
     "estimate-simulator": "estimate the simulator's settings from a cohort's counts",
     "compare-counts": "say how like a real cohort a simulated one is",
+    "draw-course": "draw the pictures of the course",
     "document-config": "write the config's schema and key table",
 }
 

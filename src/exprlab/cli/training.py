@@ -145,12 +145,13 @@ def _record(args: argparse.Namespace, run: Path) -> dict[str, Any]:
 
 
 def _data(args: argparse.Namespace, table: TrainingTable) -> dict[str, Any]:
-    features = _features(args.features, len(table))
+    features = read_features(args.features, len(table))
     rows = {"train": table.rows(TRAIN), "val": table.rows(VAL)}
     return {"features": features, "labels": table.labels, "patients": table.patients, **rows}
 
 
-def _features(path: Path, n_samples: int) -> Any:
+def read_features(path: Path, n_samples: int) -> Any:
+    """Return the inputs of all samples, (n_samples, n_features) float32."""
     import numpy as np
 
     try:
