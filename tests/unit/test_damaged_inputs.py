@@ -538,6 +538,61 @@ def empty_sheet(lab: Lab) -> None:
     lab.after = lambda folder: (folder / "samples.tsv").write_bytes(b"")
 
 
+# Tables that were shifted, cut or spelled as other programs do.
+
+
+def lines_of(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+
+
+@damage("expression.tsv: header", "rows have 66 fields, the header 65", "end of the rows")
+def separator_at_the_end_of_rows(lab: Lab) -> None:
+    def change(folder: Path) -> None:
+        lines_of(folder / "expression.tsv", lambda x: [x[0], *(f"{row}\t" for row in x[1:])])
+
+    lab.after = change
+
+
+@damage("expression.tsv: header", "rows have 65 fields, the header 64", "name every column")
+def lost_name_of_a_sample(lab: Lab) -> None:
+    def change(folder: Path) -> None:
+        table = folder / "expression.tsv"
+        lines_of(table, lambda x: ["gene_id" + x[0][x[0].index("\tlab-001") :], *x[1:]])
+
+    lab.after = change
+
+
+@damage("samples.tsv: header", "rows have 8 fields, the header 7", "end of the rows")
+def separator_at_the_end_of_the_sheet(lab: Lab) -> None:
+    def change(folder: Path) -> None:
+        lines_of(folder / "samples.tsv", lambda x: [x[0], *(f"{row}\t" for row in x[1:])])
+
+    lab.after = change
+
+
+@damage("samples.tsv: column 'donor_id'", "is not used as patient", "columns.patient: donor_id",
+        warning=True)  # fmt: skip
+def patients_under_another_name(lab: Lab) -> None:
+    lab.sheet = lab.sheet.rename(columns={"patient": "donor_id"})
+
+
+@damage("samples.tsv: row", "found '1.0'", "'1.0'", "differ only in case, blanks or zeros")
+def labels_that_a_spreadsheet_has_changed(lab: Lab) -> None:
+    codes = lab.sheet["label"].map({"normal": "0", "tumor": "1"})
+    lab.sheet["label"] = codes.where(lab.sheet.index != 5, "1.0")
+
+
+@damage("samples.tsv: row", "found 'ER+|HER2-'", "between the classes of a prediction set")
+def class_with_the_separator_of_sets(lab: Lab) -> None:
+    lab.sheet["label"] = lab.sheet["label"].replace("tumor", "ER+|HER2-")
+
+
+@damage("expression.tsv: row 2", "ND", "number")
+def gene_below_the_limit(lab: Lab) -> None:
+    lab.counts = lab.counts.astype(object)
+    lab.counts.iloc[0] = "ND"
+
+
 @pytest.mark.parametrize("name", list(DAMAGES))
 def test_damage_is_answered(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lab, expected = Lab(tmp_path), DAMAGES[name]

@@ -85,7 +85,7 @@ def test_tables_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         glance(dataset(tmp_path / "missing.tsv"))
     (tmp_path / "a.xlsx").write_text("not a workbook")
     (tmp_path / "a.tsv").write_bytes(b"\xff\xfe\x00s\x00")
-    for name, why in (("a.xlsx", "cannot be read as a sample table"), ("a.tsv", "save it as")):
+    for name, why in (("a.xlsx", "is no Excel workbook"), ("a.tsv", "save it as")):
         with pytest.raises(UserError, match=f"{name}: .*{why}"):
             glance(dataset(tmp_path / name))
 

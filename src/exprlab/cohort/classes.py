@@ -9,9 +9,9 @@ import pandas as pd
 
 from exprlab.cohort.ids import is_absent
 from exprlab.cohort.problems import SHOWN, Problems, listed
-from exprlab.cohort.sheet_checks import SheetPlaces
+from exprlab.cohort.sheet_checks import SheetPlaces, same_name
 from exprlab.errors import did_you_mean
-from exprlab.keys import LABEL, PATIENT
+from exprlab.keys import LABEL, PATIENT, SET_SEPARATOR
 
 # A class with fewer samples than this gives intervals too wide to conclude anything from.
 FEW_SAMPLES = 30
@@ -104,7 +104,7 @@ def _check_class_names(
     wrong = set()
     folded: dict[str, list[str]] = {}
     for name in classes:
-        folded.setdefault(" ".join(name.split()).casefold(), []).append(name)
+        folded.setdefault(same_name(name), []).append(name)
         if is_absent(name) or name.strip().casefold() in UNKNOWN:
             wrong.add(name)
             places.report(
@@ -114,13 +114,23 @@ def _check_class_names(
                 "remove samples whose class is not known, or predict them as new samples",
                 problems,
             )
+        elif SET_SEPARATOR in name:
+            wrong.add(name)
+            places.report(
+                np.flatnonzero((labels == name).to_numpy()),
+                LABEL,
+                f"found '{name}'; '{SET_SEPARATOR}' stands between the classes of a prediction set",
+                "name the class without it, or map it with `classes`",
+                problems,
+            )
     for alike in folded.values():
         if len(alike) > 1:
             *odd, _ = sorted(alike, key=lambda name: (int((labels == name).sum()), name))
             wrong.update(odd)
             problems.error(
                 *places.cell(int(np.argmax((labels == odd[0]).to_numpy())), LABEL),
-                f"found '{odd[0]}'; the classes {listed(alike)} differ only in case or blanks",
+                f"found '{odd[0]}'; the classes {listed(alike)} differ only in case, blanks or "
+                "zeros",
                 "spell the class in one way, or map both with `classes`",
             )
     return wrong

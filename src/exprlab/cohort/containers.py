@@ -50,6 +50,8 @@ def read_h5ad(path: Path, request: Request, problems: Problems) -> ExpressionTab
         raise Unreadable(
             f"cannot be read as .h5ad ({reason})", "the file is damaged or cut off: copy it again"
         ) from None
+    if not (isinstance(samples, pd.DataFrame) and isinstance(genes, pd.DataFrame)):
+        raise Unreadable("was written by an anndata before 0.7", "read it there and write it again")
     sparse = not isinstance(matrix, np.ndarray)
     values = matrix.toarray() if sparse else matrix
     if values.ndim != 2 or values.dtype.kind not in "iufb":
@@ -119,14 +121,23 @@ def read_parquet(path: Path, request: Request, problems: Problems) -> Grid:
         raise Unreadable(
             f"cannot be read as Parquet ({str(error).partition(chr(10))[0]})", "write it again"
         ) from None
+    if isinstance(frame.index, pd.MultiIndex):
+        raise Unreadable(
+            f"its rows have {frame.index.nlevels} names each: {listed(frame.index.names, 4)}",
+            "keep one of them as the index, and the others as columns of text",
+        )
     corner = str(frame.index.name or "")
-    if isinstance(frame.index, pd.RangeIndex) and len(frame.columns):
+    # What is left of row numbers when rows were dropped is no name of genes either.
+    numbered = frame.index.name is None and frame.index.dtype.kind in "iu"
+    if numbered and len(frame.columns):
         corner = str(frame.columns[0])
         frame = frame.set_index(frame.columns[0])
     kinds = [frame.dtypes.iloc[i].kind for i in range(len(frame.columns))]
     texts = [
         i for i, kind in enumerate(kinds)
-        if kind not in "iufb" and str(frame.columns[i]) not in request.sample_ids
+        if kind not in "iufb"
+        and str(frame.columns[i]) not in request.sample_ids
+        and not _holds_numbers(frame.iloc[:, i])
     ]  # fmt: skip
     numeric = [i for i in range(len(kinds)) if i not in set(texts)]
     if not numeric or not len(frame):
@@ -148,6 +159,12 @@ def read_parquet(path: Path, request: Request, problems: Problems) -> Grid:
         corner=corner,
         notes=["Parquet"],
     )
+
+
+def _holds_numbers(cells: pd.Series) -> bool:
+    """Return whether most cells of a column that is stored as text or objects are numbers."""
+    known = cells.dropna()
+    return bool(len(known)) and pd.to_numeric(known, errors="coerce").notna().mean() > 0.5
 
 
 def _column(path: Path, frame: pd.DataFrame, number: int, problems: Problems) -> np.ndarray:
@@ -185,7 +202,7 @@ def read_matrix_market(folder: Path, matrix: Path, problems: Problems) -> Grid:
     try:
         with opened(matrix) as stream:
             found = mmread(stream)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Unreadable(
             f"{matrix.name} is no Matrix Market file ({error})", "copy it again"
         ) from None

@@ -145,8 +145,14 @@ def _read_feature_counts(
             header = next(line for line in text if not line.startswith("#"))
         names = header.rstrip("\r\n").split("\t")[6:]
         table = parse(path, found.folder, problems, names)
-        if len(names) == 1:
-            columns[name] = table.iloc[:, 0]
-        else:
-            columns |= {sample_name(one): table[one] for one in names}
+        here = {name: table.iloc[:, 0]}
+        if len(names) > 1:
+            here = {sample_name(one): table[one] for one in names}
+        if twice := sorted(columns.keys() & here.keys()):
+            raise Unreadable(
+                f"holds sample '{twice[0]}', and a file before it does, too",
+                "leave one column for each sample",
+                str(path.relative_to(found.folder)),
+            )
+        columns |= here
     return columns, ""

@@ -5,14 +5,12 @@ It reads as little as it can, without pandas, and leaves complaints to the check
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
-from zipfile import BadZipFile
 
-from exprlab.cohort.stream import Unreadable, opened
+from exprlab.cohort.cells import column_called, read_rows
+from exprlab.cohort.stream import Unreadable
 from exprlab.config.files import FilesDataset
 from exprlab.errors import UserError
 from exprlab.keys import BATCH, SPLIT
@@ -54,7 +52,7 @@ def glance(dataset: FilesDataset) -> Glance:
             raise UserError(f"{path}: no such file; correct datasets.*.samples") from None
         except Unreadable as error:
             raise UserError(f"{path}: {error.what}; {error.remedy}") from None
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise UserError(
                 f"{path}: cannot be read as a sample table ({error}); allowed: .tsv, .csv or .txt "
                 "(also .gz, .zst), .xlsx, .h5ad"
@@ -63,49 +61,20 @@ def glance(dataset: FilesDataset) -> Glance:
 
 
 def _look(path: Path, batch: str, split: str) -> Glance:
-    rows = _rows_of_h5ad(path, (batch, split)) if path.suffix == ".h5ad" else _rows(path)
-    header = next(rows, [])
-    place = header.index(batch) if batch in header else None
+    if path.suffix == ".h5ad":
+        rows = _rows_of_h5ad(path, (batch, split))
+        header = next(rows)
+    else:
+        header, numbered, _ = read_rows(path)
+        rows = (row for _, row in numbered)
+    column = column_called(batch, header)
+    place = None if column is None else header.index(column)
     n_samples, batches = 0, set()
     for row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
         n_samples += 1
         if place is not None and place < len(row) and row[place].strip().lower() not in EMPTY:
             batches.add(row[place].strip())
-    return Glance(n_samples, frozenset(batches), split in header)
-
-
-def _rows(path: Path) -> Rows:
-    if path.suffix == ".xlsx":
-        yield from _rows_of_xlsx(path)
-        return
-    with opened(path) as stream:
-        text = stream.read().decode("utf-8-sig")
-    header = text.partition("\n")[0]
-    # The character that parts the header into most columns.
-    delimiter = max("\t,;", key=header.count)
-    for row in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
-        yield [cell.strip() for cell in row]
-
-
-def _rows_of_xlsx(path: Path) -> Rows:
-    from openpyxl import load_workbook
-
-    book = load_workbook(path, read_only=True, data_only=True)
-    try:
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            yield _texts(row)
-    finally:
-        book.close()
-
-
-def _texts(row: Iterable[object]) -> list[str]:
-    """Spell cells as the full reader will: a whole number without a decimal point."""
-    return [
-        "" if x is None else str(int(x)) if isinstance(x, float) and x.is_integer() else str(x)
-        for x in row
-    ]
+    return Glance(n_samples, frozenset(batches), column_called(split, header) is not None)
 
 
 def _rows_of_h5ad(path: Path, names: tuple[str, ...]) -> Rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,21 @@ from typing import Any, BinaryIO
 
 from exprlab.cohort.stream import BINARIES, Unreadable, bare_name, opened
 
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t", ".tab": "\t"}
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t", ".tab": "\t", ".gct": "\t"}
 NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "blanks", "|": "bars"}
 # How programs spell that there is no value.
 MISSING = ("", "NA", "NaN", "nan", "N/A", "n/a", "#N/A", "<NA>", "NULL", "Null", "null", "None")
 # So many rows, and cells, are looked at to find out how the rest is.
 LOOKED_AT_ROWS, LOOKED_AT_CELLS = 50, 400_000
+# What a column of ids is called, without case, blanks and dashes.
+ID_NAMES = frozenset(
+    ["gene", "genes", "geneid", "geneids", "genename", "genesymbol", "symbol", "hgncsymbol", "id",
+     "ensembl", "ensemblid", "ensemblgeneid", "entrez", "entrezid", "probe", "probeid", "probeset",
+     "feature", "featureid", "transcript", "transcriptid", "targetid", "sample", "samples",
+     "sampleid", "samplename", "name", "accession", "barcode", "run", "patient", "patientid"]
+)  # fmt: skip
+# How laboratories write that too little was there to be measured.
+BELOW_LIMIT = re.compile(r"\s*([<≤].*\d|n\.?d\.?|bdl|lod|lloq)\s*$", re.IGNORECASE)
 # Columns of one file.
 csv.field_size_limit(2**31 - 1)
 
@@ -110,13 +120,31 @@ def find_layout(path: Path, numbers: bool = True) -> Layout:
     if not rows:
         raise Unreadable("holds a header and no rows", "copy it again")
     if {len(row) for row in rows} == {len(header) + 1}:
-        # As R's write.table does.
+        _refuse_unless_of_r(header, rows)
         header = ["", *header]
         notes.append("the header does not name the column of ids")
     above = []
     while numbers and len(rows) > 1 and _describes(rows[0]) and not _describes(rows[-1]):
         above.append(rows.pop(0))
     return Layout(separator, skipped, header, above, rows, notes)
+
+
+def _refuse_unless_of_r(header: list[str], rows: list[list[str]]) -> None:
+    """Refuse rows with a field more than the header, unless the one without a name is the first.
+
+    R's write.table writes such tables. Taken for one of them, any other would be shifted by a
+    column.
+    """
+    first = re.sub(r"[ _.#-]", "", header[0].casefold())
+    ends_empty = all(not row[-1].strip() for row in rows)
+    if ends_empty or first in ID_NAMES:
+        raise Unreadable(
+            f"its rows have {len(header) + 1} fields, the header {len(header)}",
+            "remove the separator at the end of the rows"
+            if ends_empty
+            else "name every column in the header",
+            "header",
+        )
 
 
 def _refuse_binary(path: Path) -> None:
@@ -134,6 +162,11 @@ def _first_line(text: io.TextIOBase) -> tuple[int, str]:
     for number, line in enumerate(text):
         if line.strip() and not line.startswith("#"):
             return number, line
+        if line.startswith("#1.3"):
+            raise Unreadable(
+                "is GCT 1.3, whose rows and columns of annotation are not understood",
+                "save it as GCT 1.2, or as a table of ids and values",
+            )
         if line.startswith("#1.2"):  # Broad's GCT: after the version the sizes of the table
             next(text, None)
             return number + 2, next(text, "")
@@ -184,7 +217,7 @@ def is_number(text: str) -> bool:
 def _describes(row: list[str]) -> bool:
     """Return whether a row holds text only, beside its id."""
     cells = [cell for cell in row[1:] if cell.strip() not in MISSING]
-    return bool(cells) and not any(map(is_number, cells))
+    return bool(cells) and not any(is_number(cell) or BELOW_LIMIT.match(cell) for cell in cells)
 
 
 def text_columns(layout: Layout) -> list[int]:

@@ -54,9 +54,10 @@ def read_salmon(
             for name, path in found.files.items()
         }
         read = {name: _summed(values, gene_of) for name, values in each.items()}
-        _report_unknown(
-            found, next(iter(each.values())).index, gene_of, request.transcripts, problems
-        )
+        first, *others = each.items()
+        _report_unknown(found, first[1].index, gene_of, request.transcripts, problems)
+        for name, values in others:
+            _require_same_transcripts(first, (name, values))
         how = f", {column} of transcripts summed per gene by {request.transcripts.name}"
     if request.values == COUNTS:
         # Estimates have fractions: a read that fits several transcripts is divided among them.
@@ -83,7 +84,14 @@ def _gene_of(path: Path) -> dict[str, str]:
         raise Unreadable(
             f"{path} has no two columns", "give transcripts in the first and genes in the second"
         )
-    exact = {row[0]: row[1] for row in rows}
+    exact: dict[str, str] = {}
+    for row in rows:
+        if exact.setdefault(row[0], row[1]) != row[1]:
+            raise Unreadable(
+                f"{path} says that transcript '{row[0]}' is of gene '{exact[row[0]]}' and of "
+                f"'{row[1]}'",
+                "leave one line for each transcript",
+            )
     return {VERSION.sub("", name): gene for name, gene in exact.items()} | exact
 
 
@@ -96,6 +104,17 @@ def _key(name: str, gene_of: dict[str, str]) -> str:
 def _summed(values: pd.Series, gene_of: dict[str, str]) -> pd.Series:
     genes = pd.Series([gene_of.get(_key(name, gene_of)) for name in values.index])
     return values.set_axis(pd.Index(genes)).groupby(level=0, sort=False).sum()
+
+
+def _require_same_transcripts(first: tuple[str, pd.Series], other: tuple[str, pd.Series]) -> None:
+    """Refuse samples that were counted on other transcripts: their sums are of other things."""
+    differing = first[1].index.symmetric_difference(other[1].index)
+    if len(differing):
+        raise Unreadable(
+            f"samples '{first[0]}' and '{other[0]}' have {len(differing):,} transcripts that the "
+            f"other lacks, such as {listed(differing, 2)}",
+            "run salmon with the same index on every sample",
+        )
 
 
 def _report_unknown(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,10 +124,11 @@ def parse(
     place = str(path.relative_to(folder))
     try:
         with text_of(path) as text:
+            # A '#' may also be part of a name, such as 10045_1#12.bam.
+            below = (line for line in text if not line.startswith("#")) if names else text
             frame = pd.read_csv(
-                text,  # type: ignore[arg-type]
+                io.StringIO("".join(below)),
                 sep="\t",
-                comment="#" if names else None,
                 header=0 if names else None,
                 dtype=str,
                 keep_default_na=False,

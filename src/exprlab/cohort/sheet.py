@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exprlab.cohort.layout import MISSING, find_layout, text_of
+from exprlab.cohort.cells import column_called, read_rows
+from exprlab.cohort.layout import MISSING
 from exprlab.cohort.problems import SHOWN, Problems, listed
-from exprlab.cohort.stream import Unreadable, missing
+from exprlab.cohort.stream import Unreadable
 from exprlab.config.files import Columns, FilesDataset
 from exprlab.errors import did_you_mean
 from exprlab.keys import BATCH, LABEL, PATIENT, SAMPLE_ID, SPLIT, class_order
 
 ROLES = (LABEL, BATCH, PATIENT, SPLIT)
+# How others call these columns, without case, blanks and dashes.
+NEAR_NAMES = {
+    PATIENT: {"patientid", "subject", "subjectid", "donor", "donorid", "individual", "caseid"},
+    BATCH: {"batchid", "plate", "center", "centre", "study"},
+    SPLIT: {"partition", "traintest"},
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,8 @@ def read_sheets(settings: FilesDataset, problems: Problems) -> Sheet | None:
 
 def sheet_of(samples: pd.DataFrame, path: Path, columns: Columns, problems: Problems) -> Sheet:
     """Return what a file of values says itself about its samples (obs of an .h5ad) as a sheet."""
-    frame = samples.reset_index(names=SAMPLE_ID if SAMPLE_ID not in samples else "index")
+    free = next(n for n in (SAMPLE_ID, "index", "obs_names", "row names") if n not in samples)
+    frame = samples.reset_index(names=free)
     frame = frame.astype(object).where(frame.notna(), "").map(str)
     rows = list(range(1, len(frame) + 1))
     sheet = _arranged(frame, rows, path, columns, [], problems)
@@ -90,72 +98,13 @@ def read_cells(path: Path) -> tuple[pd.DataFrame, list[int], list[str]]:
     Unreadable
         If it is no table, or columns have no or the same names.
     """
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        header, rows, notes = _workbook(path)
-    else:
-        layout = find_layout(path, numbers=False)
-        header, notes = layout.header, layout.notes
-        with text_of(path) as text:
-            reader = csv.reader(text, delimiter=layout.separator)
-            rows = [(reader.line_num, row) for row in reader]
-        rows = [(line, row) for line, row in rows if line > layout.skipped + 1]
-    rows = [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
-    if not rows:
-        raise Unreadable("holds a header and no rows", "copy it again")
-    for line, row in rows:
-        if len(row) > len(header) and any(cell.strip() for cell in row[len(header) :]):
-            raise Unreadable(
-                f"found {len(row)} fields; the header has {len(header)}",
-                "remove separators that are part of a text, or put it in quotes",
-                f"row {line} ('{row[0]}')",
-            )
-    cells = [[*row, *[""] * len(header)][: len(header)] for _, row in rows]
-    frame = pd.DataFrame(cells, columns=header, dtype=object)
+    header, rows, notes = read_rows(path)
+    frame = pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
     frame = frame.loc[:, [bool(n.strip()) or i == 0 for i, n in enumerate(header)]]
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise Unreadable(f"has two columns '{twice[0]}'", "rename one of them", "header")
     return frame, [line for line, _ in rows], notes
-
-
-def _workbook(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], list[str]]:
-    """Return header, numbered rows and notes of the first sheet of an Excel workbook."""
-    from zipfile import BadZipFile
-
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    if not path.is_file():
-        raise missing(path)
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise Unreadable(f"is no Excel workbook ({error})", "save it again as .xlsx") from None
-    try:
-        sheet = next(s for s in book.worksheets if s.sheet_state == "visible")
-        others = [s.title for s in book.worksheets if s is not sheet]
-        rows = [
-            (number, [_cell(value) for value in row])
-            for number, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-        ]
-    finally:
-        book.close()
-    rows = [(number, row) for number, row in rows if any(row)]
-    if not rows:
-        raise Unreadable(f"its sheet '{sheet.title}' is empty", "save the table in the first sheet")
-    (_, header), *rows = rows
-    used = max(i for i, name in enumerate(header) if name) + 1 if any(header) else len(header)
-    notes = [f"sheet '{sheet.title}' was read, and not {listed(others)}"] if others else []
-    return header[:used], rows, notes
-
-
-def _cell(value: object) -> str:
-    """Return a cell of a workbook as the text that its reader sees."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def _arranged(
@@ -168,9 +117,12 @@ def _arranged(
 ) -> Sheet | None:
     """Return a table with the columns under exprlab's names; columns not found are reported."""
     first = str(frame.columns[0])
+    header = [str(name) for name in frame.columns]
     wanted = {SAMPLE_ID: columns.id or first} | {
-        role: getattr(columns, role) or role for role in ROLES
+        role: getattr(columns, role) or column_called(role, header) or role for role in ROLES
     }
+    notes = [*notes, *_taken_as(wanted, columns)]
+    _warn_of_near_names(header, wanted, path, problems)
     absent = [
         key for key in (SAMPLE_ID, *ROLES)
         if wanted[key] not in frame and getattr(columns, "id" if key == SAMPLE_ID else key)
@@ -201,6 +153,32 @@ def _arranged(
     }
     samples = pd.DataFrame(clean | others).set_axis(ids)
     return Sheet(samples, tuple((path, row) for row in rows), names, tuple(notes))
+
+
+def _taken_as(wanted: dict[str, str], columns: Columns) -> list[str]:
+    """Say which columns were found although they are spelled another way."""
+    return [
+        f"column '{name}' is taken as {role}"
+        for role, name in wanted.items()
+        if role in ROLES and name != role and not getattr(columns, role)
+    ]
+
+
+def _warn_of_near_names(
+    header: Sequence[str], wanted: dict[str, str], path: Path, problems: Problems
+) -> None:
+    """Warn of columns that look like patients, batches or a split and are not used as such."""
+    for role, names in NEAR_NAMES.items():
+        for name in header:
+            plain = re.sub(r"[ _.-]", "", name.casefold())
+            used = wanted[role] in header or name in wanted.values()
+            if plain in names and not used:
+                problems.warn(
+                    path,
+                    f"column '{name}'",
+                    f"is not used as {role}, though its name says so",
+                    f"set columns.{role}: {name}, or name it '{role}', if it is",
+                )
 
 
 def _known(cells: pd.Series) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def check_spelling(
         return
     names = samples[column].dropna().astype(str)
     unique = pd.Series(names.unique())
-    for _, alike in unique.groupby(unique.map(_same)):
+    for _, alike in unique.groupby(unique.map(same_name)):
         if len(alike) > 1:
             rows = [int(np.argmax((samples[column].astype(str) == n).to_numpy())) for n in alike]
             problems.error(
@@ -97,9 +98,10 @@ def check_spelling(
             )
 
 
-def _same(name: str) -> str:
+def same_name(name: str) -> str:
     """Return a name as it is however it is written: case, blanks, 7 as 007 or 7.0."""
-    bare = " ".join(name.split()).casefold()
+    seen = "".join(c for c in name if unicodedata.category(c) != "Cf")
+    bare = " ".join(seen.split()).casefold()
     number = re.fullmatch(r"0*(\d+)(?:\.0*)?", bare)
     return number[1] if number else bare
 

@@ -61,8 +61,8 @@ def read_text(path: Path, request: Request, problems: Problems) -> Grid:
     values = [i for i in range(1, len(names)) if names[i] in request.sample_ids]
     if set(values or range(1, len(names))) <= set(texts):
         raise _no_numbers(layout, (values or texts)[0])
-    # In the column of a sample, text is damage.
-    texts = [i for i in texts if i not in set(values)]
+    # In the column of a sample, text is damage; so are numbers that are only spelled oddly.
+    texts = [i for i in texts if i not in set(values) and not _misspelled(layout, i)]
     numeric = [i for i in range(1, len(names)) if i not in set(texts)]
     frame = _parse(path, layout, [0, *texts], problems)
     if not len(frame):
@@ -89,6 +89,14 @@ def read_text(path: Path, request: Request, problems: Problems) -> Grid:
         corner=names[0],
         notes=[f"table separated by {NAMES[layout.separator]}", *layout.notes],
     )  # fmt: skip
+
+
+def _misspelled(layout: Layout, column: int) -> bool:
+    """Return whether a column of text holds numbers for the most part, as a person reads them."""
+    cells = [row[column].strip() for row in layout.rows if column < len(row)]
+    cells = [cell for cell in cells if cell not in MISSING]
+    odd = sum(any(pattern.fullmatch(cell) for pattern, _ in DAMAGES[:3]) for cell in cells)
+    return odd > 0 and 2 * (odd + sum(map(is_number, cells))) > len(cells)
 
 
 def _name(names: list[str], column: int) -> str:

@@ -22,15 +22,18 @@ class Flags:
     ----------
     preprocessor, domain
         Of the model.
-    n_missing
-        How many of the model's genes the table lacks.
     """
 
-    def __init__(self, preprocessor: Preprocessor, domain: Domain, n_missing: int) -> None:
-        self._preprocessor, self._domain, self._n_missing = preprocessor, domain, n_missing
+    def __init__(self, preprocessor: Preprocessor, domain: Domain) -> None:
+        self._preprocessor, self._domain = preprocessor, domain
 
     def words(
-        self, used: np.ndarray, readable: np.ndarray, distance: np.ndarray, batch: np.ndarray
+        self,
+        used: np.ndarray,
+        complete: np.ndarray,
+        readable: np.ndarray,
+        distance: np.ndarray,
+        batch: np.ndarray,
     ) -> list[str]:
         """Return each sample's flags, separated by "; ".
 
@@ -38,8 +41,10 @@ class Flags:
         ----------
         used
             Values of the model's genes (n_samples, n_genes).
+        complete
+            Whether so few of them are missing that the sample can be predicted (n_samples,).
         readable
-            Whether the sample's depth can be told (n_samples,).
+            Whether the sample is complete and its depth can be told (n_samples,).
         distance
             From the training samples, NaN where not readable (n_samples,).
         batch
@@ -48,14 +53,16 @@ class Flags:
         n = len(used)
         seen = self._preprocessor.batches.names
         new = ~np.isin(batch, seen) if seen else np.zeros(n, dtype=bool)
+        missing = np.rint((1 - known_share(used)) * used.shape[1]).astype(int)
         flags = {
             OUTSIDE: self._domain.outside(distance),
-            f"{self._n_missing} genes missing": np.full(n, self._n_missing > 0),
+            **{f"{k} genes missing": missing == k for k in sorted(set(missing.tolist()) - {0})},
+            "too many genes missing to predict": ~complete,
             **self._of_libraries(used, readable),
             **self._of_zeros(used, readable),
             "batch not in training": new & (batch != ""),
             "batch not named": new & (batch == ""),
-            "too few reads to predict": ~readable,
+            "too few reads to predict": complete & ~readable,
         }
         return ["; ".join(word for word, found in flags.items() if found[row]) for row in range(n)]
 

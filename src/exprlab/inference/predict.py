@@ -101,7 +101,7 @@ class Predictor:
                 f"training mean: {', '.join(missing[:SHOWN])}"
                 + (" ..." if len(missing) > SHOWN else "")
             )
-        self._flags = Flags(model.preprocessor, model.domain, len(missing))
+        self._flags = Flags(model.preprocessor, model.domain)
 
     def meet(
         self, batch: np.ndarray, blocks: Iterable[tuple[int, np.ndarray]]
@@ -162,11 +162,13 @@ class Predictor:
             Of more than two classes each has its logit_{class}, probability_{class} and
             calibrated_probability_{class}.
 
-            A sample whose depth cannot be told has no numbers, no prediction, and a flag.
+            A sample whose depth cannot be told, or that lacks too many genes, has no numbers, no
+            prediction, and a flag.
         """
         model = self._model
         batch = np.full(len(counts), "", dtype=object) if batch is None else batch
         used = self._used(counts)
+        complete = known_share(used) >= 1 - MAX_MISSING
         readable, features = self._features(used)
         n = n_outputs(len(model.classes))
         logit = np.full(len(used) if n == 1 else (len(used), n), np.nan)
@@ -181,7 +183,7 @@ class Predictor:
             **outputs(logit, model.calibration, model.threshold, model.classes, model.sets),
             DISTANCE: distance,
             TYPICALITY: model.domain.typicality(distance),
-            FLAGS: self._flags.words(used, readable, distance, batch),
+            FLAGS: self._flags.words(used, complete, readable, distance, batch),
             MODEL_ID: np.full(len(used), model.model_id, dtype=object),
         }
         table[PREDICTION] = np.where(readable, np.array(model.classes)[table[PREDICTION]], "")
@@ -196,9 +198,9 @@ class Predictor:
         return used
 
     def _features(self, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which samples' depth can be told (n,), and the features of these."""
+        """Return which samples can be predicted (n,), and the features of these."""
         preprocessor = self._model.preprocessor
-        readable = preprocessor.depth(used) > 0
+        readable = (known_share(used) >= 1 - MAX_MISSING) & (preprocessor.depth(used) > 0)
         return readable, preprocessor.transform(used[readable])
 
 
