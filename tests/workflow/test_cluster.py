@@ -136,7 +136,7 @@ def test_requeued_and_timed_out_trainings_resume_to_the_same_bytes(
 
 
 def check_published_once(world: Workflow, server: str, runs: list[str]) -> None:
-    """Publish: each run is completed where it was streamed to, with each point once."""
+    """Publish: each run is there once, with each point once, streamed or not."""
     # Without the history of the world before, which would be restored.
     paths = ["--store", "mlflow", "--history", "none", "--receipt", "mlflow/part.json"]
     command = [sys.executable, "-m", "exprlab", "publish", "--experiment", "smaller-world"]
@@ -146,7 +146,9 @@ def check_published_once(world: Workflow, server: str, runs: list[str]) -> None:
         env=os.environ | {"MLFLOW_TRACKING_URI": server},
     )  # fmt: skip
     receipt = json.loads((world.folder / "results/mlflow/part.json").read_text())
-    assert [run["action"] for run in receipt["runs"]] == ["completed"] * len(runs)
+    # Attempts of seconds may end before the first word of the process that streams them.
+    assert {run["action"] for run in receipt["runs"]} <= {"completed", "created"}
+    assert receipt["runs"][-1]["action"] == "completed"
     client = MlflowClient(server)
     assert len(runs_of(client, "smaller-world")) == len(runs)
     for path, run in zip(runs, receipt["runs"], strict=True):

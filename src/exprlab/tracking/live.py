@@ -25,7 +25,8 @@ SHARE = 0.05
 
 def stream(run: Path, experiment: str, parent: int) -> None:
     """Send what a running training has written, until it has ended or its process is gone."""
-    os.nice(19)
+    # Behind the training, but not so far that it says nothing on a busy core.
+    os.nice(5)
     sender, wait = Sender(experiment), SECONDS
     while os.getppid() == parent:
         began = time.process_time()
