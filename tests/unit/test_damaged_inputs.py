@@ -665,3 +665,10 @@ def test_compressed_values_are_read(tmp_path: Path) -> None:
     assert main(lab.arguments()) == 0
     with gzip.open(lab.path, "rt") as stream:
         assert stream.readline().startswith("gene_id\t")
+
+
+@pytest.mark.parametrize("options", [[""], ["counts.tsv", "--samples", ""]])
+def test_an_empty_name_is_told(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    # As a shell gives it for a variable that is not set.
+    assert main(["check", *options]) == 2
+    assert "error: the options: " in capsys.readouterr().err

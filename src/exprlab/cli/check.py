@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,18 +96,21 @@ def _cohorts(args: argparse.Namespace) -> list[tuple[FilesDataset, bool]]:
 
 def _settings(args: argparse.Namespace) -> FilesDataset:
     """Return the settings that the options say."""
+    from exprlab.config.experiment import load_settings
     from exprlab.config.files import FilesDataset
 
     columns = {name: getattr(args, name) for name in ("id", "label", "batch", "patient", "split")}
-    return FilesDataset(
-        expression=args.expression,
-        samples=args.samples,
-        values=args.values,
-        genes_in=args.genes_in,
-        join=args.join,
-        columns={name: column for name, column in columns.items() if column},
-        classes={name: name for name in args.classes},
-    )
+    settings = {
+        "source": "files",
+        "expression": args.expression,
+        "samples": args.samples,
+        "values": args.values,
+        "genes_in": args.genes_in,
+        "join": args.join,
+        "columns": {name: column for name, column in columns.items() if column},
+        "classes": {name: name for name in args.classes},
+    }
+    return load_settings(FilesDataset, json.dumps(settings), "the options")
 
 
 def _check(

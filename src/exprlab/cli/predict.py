@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from exprlab.cli.arguments import add_genes_in, add_paths
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     import sys
 
     from exprlab.cohort.opened import open_samples
+    from exprlab.config.experiment import load_settings
     from exprlab.config.files import FilesDataset
     from exprlab.data.tables import write_blocks
     from exprlab.inference.match_genes import read_aliases
@@ -51,13 +53,15 @@ def run(args: argparse.Namespace) -> None:
 
     model = load_model(args.model)
     aliases = read_aliases(args.gene_aliases) if args.gene_aliases else None
-    settings = FilesDataset(
-        expression=args.expression,
-        samples=args.samples,
-        values=model.preprocessor.values,
-        genes_in=args.genes_in,
-        join="union",
-        columns={"batch": args.batch} if args.batch else {},
-    )
-    with open_samples(settings, model.preprocessor.genes) as counts:
+    settings = {
+        "source": "files",
+        "expression": args.expression,
+        "samples": args.samples,
+        "values": model.preprocessor.values,
+        "genes_in": args.genes_in,
+        "join": "union",
+        "columns": {"batch": args.batch} if args.batch else {},
+    }
+    cohort = load_settings(FilesDataset, json.dumps(settings), "the options")
+    with open_samples(cohort, model.preprocessor.genes) as counts:
         write_blocks(args.output or sys.stdout, predict_file(model, counts, aliases=aliases))

@@ -142,12 +142,12 @@ def _type_command_line(values: Mapping[str, Any], error: ValidationError) -> dic
     return typed
 
 
-def load_settings(section: type[Section], text: str) -> Any:
-    """Parse one section from the JSON that a rule passes on the command line."""
+def load_settings(section: type[Section], text: str, where: str = "--params") -> Any:
+    """Parse one section from the JSON that a rule passes on the command line, or options make."""
     try:
         return section.model_validate_json(text)
     except ValidationError as error:
-        raise UserError("\n".join(f"--params: {line}" for line in explain(error))) from None
+        raise UserError("\n".join(f"{where}: {line}" for line in explain(error))) from None
 
 
 def read_own_datasets(path: Path) -> dict[str, FilesDataset]:
