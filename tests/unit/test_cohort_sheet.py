@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import openpyxl
 import pandas as pd
 import pytest
 
+from exprlab.cohort.glance import glance
 from exprlab.cohort.problems import Problems
 from exprlab.cohort.sheet import Sheet, classified, read_sheets
 from exprlab.config.files import FilesDataset
+from exprlab.errors import UserError
 
 FRAME = pd.DataFrame(
     {
@@ -197,3 +200,79 @@ def test_what_is_no_sample_table_is_refused(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     assert words in mistakes(settings(tmp_path / name))
+
+
+@pytest.mark.parametrize("spelled", ["Batch", " batch ", "BATCH"])
+def test_a_column_is_found_however_its_name_is_written(tmp_path: Path, spelled: str) -> None:
+    path = write(tmp_path / "a.tsv", FRAME.rename(columns={"batch": spelled}))
+    sheet = read(settings(path))
+    assert list(sheet.samples["batch"]) == list(FRAME["batch"])
+    taken = f"column '{spelled.strip()}' is taken as batch"
+    assert (taken in sheet.notes) == (spelled.strip() != "batch")
+
+
+def damaged_workbooks(folder: Path) -> list[Path]:
+    """Return workbooks that are damaged in ways that openpyxl meets at different moments."""
+    whole = write(folder / "whole.xlsx")
+    with zipfile.ZipFile(whole) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    sheet = next(name for name in parts if name.endswith("sheet1.xml"))
+    changes = {
+        "cut": parts[sheet][: len(parts[sheet]) // 2],
+        "no_number": parts[sheet].replace(b"<v>40</v>", b"<v>abc</v>"),
+    }
+    paths = []
+    for name, content in changes.items():
+        assert content != parts[sheet]
+        paths.append(folder / f"{name}.xlsx")
+        with zipfile.ZipFile(paths[-1], "w", zipfile.ZIP_DEFLATED) as file:
+            for part, data in (parts | {sheet: content}).items():
+                file.writestr(part, data)
+    flipped = bytearray(whole.read_bytes())
+    start = whole.read_bytes().index(sheet.encode()) + len(sheet) + 4
+    flipped[start : start + 40] = bytes(40)
+    paths.append(folder / "flipped.xlsx")
+    paths[-1].write_bytes(flipped)
+    return paths
+
+
+def test_damaged_workbooks_are_refused_by_check_and_plan(tmp_path: Path) -> None:
+    for path in damaged_workbooks(tmp_path):
+        assert "Excel workbook" in mistakes(settings(path)), path
+        with pytest.raises(UserError, match="Excel workbook"):
+            glance(settings(path))
+    (tmp_path / "folder.xlsx").mkdir()
+    assert "folder" in mistakes(settings(tmp_path / "folder.xlsx"))
+
+
+def test_hidden_sheets_are_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xlsx")
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("old", 0).append(["id", "diagnosis"])
+    book.worksheets[0].sheet_state = "hidden"
+    book.save(path)
+    assert len(read(settings(path)).samples) == len(FRAME)
+    assert glance(settings(path)).n_samples == len(FRAME)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# written by hand\n{}",
+        "\n\n{}",
+        "{}\n\n",
+        "\ufeff{}",
+    ],
+)
+@pytest.mark.parametrize("separator", ["\t", ",", ";", " "])
+def test_the_plan_reads_a_sheet_as_the_check_does(
+    tmp_path: Path, text: str, separator: str
+) -> None:
+    frame = FRAME.assign(split=["train", "test", "train", "test"])
+    path = tmp_path / "a.tsv"
+    path.write_text(text.format(frame.to_csv(sep=separator, index=False)), encoding="utf-8")
+    sheet, seen = read(settings(path)), glance(settings(path))
+    assert seen.n_samples == len(sheet.samples) == 4
+    assert seen.batches == set(sheet.samples["batch"])
+    assert seen.has_split
+    assert list(sheet.samples["split"]) == list(frame["split"])

@@ -184,10 +184,24 @@ def test_a_few_missing_genes_are_imputed_and_flagged(model: Model, new: pd.DataF
 
 def test_too_many_missing_genes_are_refused(model: Model, new: pd.DataFrame) -> None:
     predict_frame(model, new[GENES[6:]])  # a tenth may be missing
-    with pytest.raises(UserError, match=r"7 of the model's 60 genes are missing, e\.g\. g00, g01"):
+    with pytest.raises(UserError, match=r"7 of the model's 60 genes are missing.*g00, .*g06\."):
         predict_frame(model, new[GENES[7:]])
     with pytest.raises(UserError, match=r"genes such as ENSG0, ENSG1, ENSG2: are the ids"):
         Predictor(model, [f"ENSG{i}" for i in range(G)])
+
+
+def test_missing_values_are_counted_in_each_sample(model: Model, new: pd.DataFrame) -> None:
+    holes = new.copy()
+    holes.loc["s1", GENES[:2]] = -1
+    holes.loc["s2", GENES[:7]] = -1  # more than a tenth
+    table = predict_frame(model, holes)
+    assert table.loc["s1", "flags"] == "2 genes missing"
+    assert table.loc["s2", "flags"] == "7 genes missing; too many genes missing to predict"
+    assert table.loc["s2", ["logit", "distance"]].isna().all()
+    assert table.loc["s2", "prediction"] == ""
+    # The others are what they were.
+    rest = new.index.difference(["s1", "s2"])
+    pd.testing.assert_frame_equal(table.loc[rest], predict_frame(model, new).loc[rest])
 
 
 def test_doubled_genes(model: Model, new: pd.DataFrame) -> None:

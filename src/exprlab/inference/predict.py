@@ -41,6 +41,8 @@ __all__ = ["Predictor", "load_model", "predict_file", "predict_frame"]
 
 # A sample may lack this share of the model's genes; they are set to the training mean.
 MAX_MISSING = 0.1
+# So many of them are named where a table is refused.
+LISTED = 100
 
 
 class Cohort(Protocol):
@@ -89,9 +91,10 @@ class Predictor:
         match = match_genes(wanted, genes, aliases)
         self._columns, missing, self.notes = match.columns, match.missing, match.notes
         if len(missing) > MAX_MISSING * len(wanted):
+            more = f" and {len(missing) - LISTED:,} more" if len(missing) > LISTED else ""
             raise UserError(
-                f"{len(missing):,} of the model's {len(wanted):,} genes are "
-                f"missing, e.g. {', '.join(missing[:SHOWN])}; at most {MAX_MISSING:.0%} may be. "
+                f"{len(missing):,} of the model's {len(wanted):,} genes are missing; at most "
+                f"{MAX_MISSING:.0%} may be: {', '.join(missing[:LISTED])}{more}. "
                 f"The counts have {len(genes):,} genes such as {', '.join(genes[:3])}: are the ids "
                 "of the same kind? A table of other names can be given (--gene-aliases)"
             )
