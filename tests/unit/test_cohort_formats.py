@@ -109,6 +109,24 @@ def test_parquet_keeps_what_is_missing_and_tells_what_is_no_number(tmp_path: Pat
     )
 
 
+def test_parquet_whose_rows_were_dropped_has_its_genes_all_the_same(tmp_path: Path) -> None:
+    frame = COUNTS.rename_axis("gene_id").reset_index().drop(index=[1, 4])
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert_counts(read(tmp_path / "a.parquet"), COUNTS.drop(index=COUNTS.index[[1, 4]]))
+
+
+def test_parquet_of_two_names_per_row_is_refused(tmp_path: Path) -> None:
+    both = pd.MultiIndex.from_arrays([COUNTS.index, COUNTS.index], names=["gene_id", "symbol"])
+    COUNTS.set_axis(both).to_parquet(tmp_path / "a.parquet")
+    assert "its rows have 2 names each: 'gene_id', 'symbol'" in mistake(tmp_path / "a.parquet")
+
+
+def test_parquet_of_numbers_as_text_is_read(tmp_path: Path) -> None:
+    frame = COUNTS.astype({SAMPLES[1]: str}).rename_axis("gene_id")
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert_counts(read(tmp_path / "a.parquet"))
+
+
 def write_10x(
     folder: Path, prefix: str, names: tuple[str, str], packed: bool, turned: bool = False
 ) -> Path:
@@ -187,6 +205,21 @@ def test_feature_counts_in_a_folder(tmp_path: Path) -> None:
     table = read(tmp_path)
     assert_counts(table)
     assert "featureCounts, a file per sample: 3 samples x 7 genes; 3 other files" in table.note
+
+
+def test_a_sample_in_two_tables_of_feature_counts_is_refused(tmp_path: Path) -> None:
+    for name, samples in (("a", SAMPLES[:2]), ("b", SAMPLES[1:])):
+        (tmp_path / f"{name}.txt").write_text(feature_counts(samples, COUNTS[samples]))
+    found = mistake(tmp_path)
+    assert f"b.txt: holds sample '{SAMPLES[1]}', and a file before it does, too" in found
+
+
+def test_names_with_a_number_sign_are_names(tmp_path: Path) -> None:
+    # As the Sanger Institute names its lanes.
+    names = [f"10045_1#{i}.bam" for i in range(3)]
+    (tmp_path / "counts.txt").write_text(feature_counts(names, COUNTS))
+    table = read(tmp_path)
+    assert_counts(table, COUNTS.set_axis([name.removesuffix(".bam") for name in names], axis=1))
 
 
 def write_star(folder: Path, first: float, layout: str = "{}ReadsPerGene.out.tab") -> None:
@@ -317,6 +350,24 @@ def test_salmon_needs_to_know_the_genes(tmp_path: Path) -> None:
     TRANSCRIPTS.iloc[1:].to_csv(tmp_path / "part.tsv", sep="\t", index=False)
     assert read_expression(folder, Request(transcripts=tmp_path / "part.tsv"), problems)
     assert "lacks 1 of the 14 transcripts" in str(problems.warnings[0])
+
+
+def test_salmon_on_other_transcripts_in_each_sample_is_refused(tmp_path: Path) -> None:
+    folder, table = tmp_path / "salmon", tmp_path / "tx2gene.tsv"
+    write_salmon(folder)
+    TRANSCRIPTS.to_csv(table, sep="\t", index=False)
+    cut = folder / SAMPLES[1] / "quant.sf"
+    cut.write_text("\n".join(cut.read_text().splitlines()[:9]) + "\n")
+    found = mistake(folder, Request(transcripts=table))
+    assert f"samples '{SAMPLES[0]}' and '{SAMPLES[1]}' have 6 transcripts" in found
+
+
+def test_a_transcript_of_two_genes_is_refused(tmp_path: Path) -> None:
+    folder, table = tmp_path / "salmon", tmp_path / "tx2gene.tsv"
+    write_salmon(folder)
+    twice = pd.concat([TRANSCRIPTS, TRANSCRIPTS.iloc[:1].assign(gene="other")])
+    twice.to_csv(table, sep="\t", index=False)
+    assert "is of gene" in mistake(folder, Request(transcripts=table))
 
 
 def test_folders_of_other_things_are_refused(tmp_path: Path) -> None:
