@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anndata
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from exprlab.cohort.canonical import check_counts, is_canonical
 from exprlab.cohort.checks import Needs
@@ -86,6 +88,14 @@ def test_own_files_are_known_by_their_indices(cohort: Cohort, tmp_path: Path) ->
     cohort.check()
     assert is_canonical(cohort.path)
     write_tables(tmp_path / "other.h5ad", pd.DataFrame(), pd.DataFrame(), {}, {}, {})
+    # Of another program that calls its indices so, too.
+    foreign = anndata.AnnData(
+        sparse.csr_matrix(np.ones((2, 3), dtype=np.float32)),
+        obs=pd.DataFrame(index=pd.Index(["a", "b"], name="sample_id")),
+        var=pd.DataFrame(index=pd.Index(["x", "y", "z"], name="gene_id")),
+    )
+    foreign.write_h5ad(tmp_path / "foreign.h5ad")
+    assert not is_canonical(tmp_path / "foreign.h5ad")
     assert not is_canonical(tmp_path / "absent.h5ad")
 
 

@@ -77,13 +77,15 @@ def check_counts(
 
 
 def is_canonical(path: Path) -> bool:
-    """Return whether a file is one of exprlab's own, as its two indices say."""
+    """Return whether a file is one of exprlab's own, as its two indices and its values say."""
     try:
         with h5py.File(path, "r") as file:
             found = [file[name].attrs.get("_index") for name in ("obs", "var")]
+            # Others may call their indices so, too; ours says what X is, or has dense counts.
+            ours = "uns/values" in file or isinstance(file.get("layers/counts"), h5py.Dataset)
     except (OSError, KeyError):
         return False
-    return found == [SAMPLE_ID, GENE_ID]
+    return found == [SAMPLE_ID, GENE_ID] and ours
 
 
 def _blocks(counts: CountsFile, not_a_number: Odd) -> Iterator[tuple[int, np.ndarray]]:
