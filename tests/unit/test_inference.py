@@ -192,15 +192,17 @@ def test_too_many_missing_genes_are_refused(model: Model, new: pd.DataFrame) -> 
 
 def test_missing_values_are_counted_in_each_sample(model: Model, new: pd.DataFrame) -> None:
     holes = new.copy()
-    holes.loc["s1", GENES[:2]] = -1
+    holes.loc["s1", GENES[:4]] = -1
+    holes.loc["s3", GENES[:3]] = -1  # a twentieth is no reason to worry
     holes.loc["s2", GENES[:7]] = -1  # more than a tenth
     table = predict_frame(model, holes)
-    assert table.loc["s1", "flags"] == "2 genes missing"
+    assert table.loc["s1", "flags"] == "4 genes missing"
+    assert table.loc["s3", "flags"] == ""
     assert table.loc["s2", "flags"] == "7 genes missing; too many genes missing to predict"
     assert table.loc["s2", ["logit", "distance"]].isna().all()
     assert table.loc["s2", "prediction"] == ""
     # The others are what they were.
-    rest = new.index.difference(["s1", "s2"])
+    rest = new.index.difference(["s1", "s2", "s3"])
     pd.testing.assert_frame_equal(table.loc[rest], predict_frame(model, new).loc[rest])
 
 

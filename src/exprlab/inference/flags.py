@@ -12,6 +12,8 @@ from exprlab.preprocess.preprocessor import Preprocessor
 LIBRARY_MARGIN = 2.0
 # A share of genes at 0 that is this far outside the range of the training samples is flagged.
 ZEROS_MARGIN = 0.05
+# Up to this share of its values, a sample of a complete table is not flagged for those missing.
+FEW_MISSING = 0.05
 OUTSIDE = "outside what the model was trained on"
 
 
@@ -22,10 +24,12 @@ class Flags:
     ----------
     preprocessor, domain
         Of the model.
+    n_missing
+        How many of the model's genes the table lacks.
     """
 
-    def __init__(self, preprocessor: Preprocessor, domain: Domain) -> None:
-        self._preprocessor, self._domain = preprocessor, domain
+    def __init__(self, preprocessor: Preprocessor, domain: Domain, n_missing: int) -> None:
+        self._preprocessor, self._domain, self._n_missing = preprocessor, domain, n_missing
 
     def words(
         self,
@@ -54,6 +58,8 @@ class Flags:
         seen = self._preprocessor.batches.names
         new = ~np.isin(batch, seen) if seen else np.zeros(n, dtype=bool)
         missing = np.rint((1 - known_share(used)) * used.shape[1]).astype(int)
+        # A value here and there may be missing, as in training.
+        missing[missing <= FEW_MISSING * used.shape[1]] = self._n_missing
         flags = {
             OUTSIDE: self._domain.outside(distance),
             **{f"{k} genes missing": missing == k for k in sorted(set(missing.tolist()) - {0})},

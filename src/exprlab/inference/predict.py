@@ -104,7 +104,7 @@ class Predictor:
                 f"training mean: {', '.join(missing[:SHOWN])}"
                 + (" ..." if len(missing) > SHOWN else "")
             )
-        self._flags = Flags(model.preprocessor, model.domain)
+        self._flags = Flags(model.preprocessor, model.domain, len(missing))
 
     def meet(
         self, batch: np.ndarray, blocks: Iterable[tuple[int, np.ndarray]]
