@@ -150,12 +150,13 @@ def test_blocks_and_frames_give_the_same(
     close(table, predict_frame(model, new))
 
 
+@pytest.mark.parametrize(("name", "separator"), [("new.tsv", "\t"), ("new.csv", ",")])
 def test_table_of_several_blocks_has_one_header(
-    model: Model, new: pd.DataFrame, tmp_path: Path
+    model: Model, new: pd.DataFrame, tmp_path: Path, name: str, separator: str
 ) -> None:
     with open_counts(write(tmp_path / "new.h5ad", new)) as counts:
-        write_blocks(tmp_path / "new.tsv", predict_file(model, counts, 7))
-    read = pd.read_csv(tmp_path / "new.tsv", sep="\t", index_col="sample_id", na_filter=False)
+        write_blocks(tmp_path / name, predict_file(model, counts, 7))
+    read = pd.read_csv(tmp_path / name, sep=separator, index_col="sample_id", na_filter=False)
     table = predict_frame(model, new)
     assert read.index.equals(table.index)
     np.testing.assert_allclose(read[NUMBERS], table[NUMBERS], rtol=1e-5)

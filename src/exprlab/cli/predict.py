@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_genes_in(parser)
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="table: .tsv or .parquet; default: print"
+        "--output", type=Path, metavar="FILE", help="table: .tsv, .csv or .parquet; default: print"
     )
     parser.add_argument(
         "--gene-aliases", type=Path, metavar="FILE",

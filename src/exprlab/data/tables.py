@@ -149,7 +149,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def write_blocks(target: Path | TextIO, blocks: Iterable[pd.DataFrame]) -> None:
-    """Write tables that arrive in blocks as one: Parquet (.parquet), else TSV with one header."""
+    """Write tables that arrive in blocks as one: Parquet (.parquet), CSV (.csv), else TSV."""
     if not isinstance(target, Path):
         _write_text(target, blocks)
         return
@@ -158,12 +158,12 @@ def write_blocks(target: Path | TextIO, blocks: Iterable[pd.DataFrame]) -> None:
             _write_row_groups(temporary, blocks)
             return
         with temporary.open("w", encoding="utf-8", newline="") as stream:
-            _write_text(stream, blocks)
+            _write_text(stream, blocks, "," if target.suffix == ".csv" else "\t")
 
 
-def _write_text(stream: TextIO, blocks: Iterable[pd.DataFrame]) -> None:
+def _write_text(stream: TextIO, blocks: Iterable[pd.DataFrame], separator: str = "\t") -> None:
     for i, block in enumerate(blocks):
-        block.to_csv(stream, sep="\t", header=i == 0, float_format="%.6g", lineterminator="\n")
+        block.to_csv(stream, sep=separator, header=i == 0, float_format="%.6g", lineterminator="\n")
 
 
 def _write_row_groups(path: Path, blocks: Iterable[pd.DataFrame]) -> None:
