@@ -63,7 +63,9 @@ def submitted_jobs(environment: dict[str, str]) -> dict[str, Job]:
     rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
     groups = "|".join(sorted(groups_of_profile()))
     return {
-        number: Job(state, re.sub(rf"^rule_(?:({groups})_.*|(.*)_wildcards_.*)", r"\1\2", comment))
+        number: Job(
+            state, re.sub(rf"^rule_(?:({groups})_.*|(.*?)(_wildcards_.*)?)$", r"\1\2", comment)
+        )
         for number, state, comment in rows
     }
 

@@ -46,7 +46,7 @@ COMMANDS = {
 
 # Their jobs share none with others (profiles/slurm).
 REPORT = ["compare_models", "compare_genes", "plot_genes", "evaluate_new_samples", "write_report",
-          "fill_checklist", "write_environment_page"]  # fmt: skip
+          "fill_checklist"]  # fmt: skip
 
 
 def finish(workflow: Workflow, *arguments: str) -> Workflow:
