@@ -27,7 +27,7 @@ def stream(run: Path, experiment: str, parent: int) -> None:
     """Send what a running training has written, until it has ended or its process is gone."""
     # Behind the training, but not so far that it says nothing on a busy core.
     os.nice(5)
-    sender, wait = Sender(experiment), SECONDS
+    sender, wait, looks = Sender(experiment), SECONDS, 0
     while os.getppid() == parent:
         began = time.process_time()
         record = read_running(run)
@@ -38,7 +38,10 @@ def stream(run: Path, experiment: str, parent: int) -> None:
             wait = SECONDS
         except Exception:  # whatever ails the server, the training is not to know
             wait = min(2 * wait, MOST_SECONDS)
-        time.sleep(max(wait, (time.process_time() - began) / SHARE))
+        looks += 1
+        # The first look has imported MLflow, which none after it does.
+        used = time.process_time() - began if looks > 1 else 0.0
+        time.sleep(max(wait, used / SHARE))
 
 
 class Sender:
