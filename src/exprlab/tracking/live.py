@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SECONDS, MOST_SECONDS = 2.0, 60.0
 # Of the time between two looks, at most this share goes into one: it may be the training's CPU.
-SHARE = 0.05
+SHARE = 0.2
 
 
 def stream(run: Path, experiment: str, parent: int) -> None:
