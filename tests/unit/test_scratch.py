@@ -325,3 +325,7 @@ def test_steps_that_leap_over_the_valley_are_told(tmp_path: Path) -> None:
     world["features"] *= 1e6
     with pytest.raises(UserError, match=r"learning_rate 1e\+06 each step leaps"):
         fit_scratch(**world, model=ScratchMLPConfig(learning_rate=1e6), seed=1, folder=tmp_path)
+    # The loss before an epoch's only step is finite; what is seen afterwards is not.
+    model = ScratchMLPConfig(learning_rate=1e38, batch_size=300)
+    with pytest.raises(UserError, match=r"learning_rate 1e\+38 each step leaps"):
+        fit_scratch(**world, model=model, seed=1, folder=tmp_path / "last")

@@ -133,7 +133,11 @@ class MLP:
 
     def probabilities(self, features: NDArray) -> NDArray:
         """Return each class's probability, (n_samples, n_classes)."""
-        return class_probabilities(self.logits(features))
+        logits = self.logits(features)
+        if logits.shape[1] > 1:
+            return softmax(logits)
+        positive = sigmoid(logits)
+        return np.hstack([1 - positive, positive])
 
     def backpropagate(self, features: NDArray, labels: NDArray) -> tuple[float, list[Gradient]]:
         """Return the mean loss (nats), and its gradient by each layer's weights and bias.
@@ -211,14 +215,6 @@ def loss_gradient(logits: NDArray, labels: NDArray) -> NDArray:
         return (sigmoid(logits) - labels[:, None].astype(logits.dtype)) / len(labels)
     truth = np.eye(logits.shape[1], dtype=logits.dtype)[labels]
     return (softmax(logits) - truth) / len(labels)
-
-
-def class_probabilities(logits: NDArray) -> NDArray:
-    """Return (n_samples, n_classes) from one logit of two classes, or one of each."""
-    if logits.shape[1] > 1:
-        return softmax(logits)
-    positive = sigmoid(logits)
-    return np.hstack([1 - positive, positive])
 
 
 def activation_of(name: str) -> Activation:

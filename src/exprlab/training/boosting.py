@@ -13,17 +13,15 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.special import logsumexp
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from exprlab.config.models import BoostingConfig
 from exprlab.data.streams import TREES, state
 from exprlab.keys import TRAIN_LOSS, VAL_AUROC, VAL_LOSS
 from exprlab.nets.trees import leaf_values, tree_logits
-from exprlab.outputs import activate
 from exprlab.training.curves import CurveWriter, Row
 from exprlab.training.fitted import Fitted, cpu_facts
-from exprlab.training.tuning import Fold, tuned_on, tuning_folds
+from exprlab.training.tuning import Fold, auroc_of, tuned_on, tuning_folds
 
 # Values between which a branching may fall; more of them cost time and gained nothing.
 BINS = 63
@@ -216,7 +214,7 @@ def _curves(
     for i in range(held_logits.shape[1]):
         yield i, i, TRAIN_LOSS, _log_loss(labels[train], train_logits[:, i])
         yield i, i, VAL_LOSS, _log_loss(labels[held], held_logits[:, i])
-        yield i, i, VAL_AUROC, _auroc(labels[held], held_logits[:, i])
+        yield i, i, VAL_AUROC, auroc_of(labels[held], held_logits[:, i])
 
 
 def _staged(trees: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
@@ -235,12 +233,6 @@ def _log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
         return float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits))))
     own = np.take_along_axis(logits, labels[:, None].astype(np.intp), axis=1)[:, 0]
     return float(np.mean(logsumexp(logits, axis=1) - own))
-
-
-def _auroc(labels: np.ndarray, logits: np.ndarray) -> float:
-    # Each class is ranked against the rest by its probability: logits rank within a sample.
-    scores = logits if logits.ndim == 1 else activate(logits)
-    return float(roc_auc_score(labels, scores, multi_class="ovr"))
 
 
 def _print_progress(name: str, rows: list[Row], best: int) -> None:

@@ -7,17 +7,17 @@ import os
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from exprlab.config.models import ScratchMLPConfig
 from exprlab.data.streams import WEIGHTS, stream
 from exprlab.errors import UserError
 from exprlab.keys import LEARNING_RATE, TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS
-from exprlab.nets.scratch import MLP, GradientDescent, class_probabilities, cross_entropy
+from exprlab.nets.scratch import MLP, GradientDescent, cross_entropy
 from exprlab.outputs import n_outputs
 from exprlab.training.batches import dealt
 from exprlab.training.curves import CurveWriter, Row
 from exprlab.training.fitted import Fitted, cpu_facts
+from exprlab.training.tuning import auroc_of
 
 
 def fit_scratch(
@@ -62,7 +62,19 @@ def fit_scratch(
     n_parameters = sum(layer.weights.size + layer.bias.size for layer in network.layers)
     print(f"[{name}] NumPy network {' -> '.join(f'{n:,}' for n in sizes)}, {model.activation}; "
           f"{n_parameters:,} weights, drawn at random", flush=True)  # fmt: skip
-    kept, best, epochs = _descend(network, features, labels, train, val, model, seed, folder, name)
+    curves = _Curves(folder, name, model)
+    curves.judge(network, features[val], labels[val])
+    descent = GradientDescent(model.learning_rate, model.momentum, model.weight_decay)
+    best_loss, best, kept, epochs = np.inf, 0, network, 0
+    while epochs < model.max_epochs and epochs - best < model.patience:
+        batches = dealt(train, model.batch_size, seed, epochs)
+        epochs += 1
+        # What overflows is told once, by the loss.
+        with np.errstate(over="ignore", invalid="ignore"):
+            curves.add(_train(network, descent, features, labels, batches), epochs)
+            loss = curves.judge(network, features[val], labels[val])
+        if loss < best_loss:
+            best_loss, best, kept = loss, epochs, copy.deepcopy(network)
     early = epochs < model.max_epochs
     logits = kept.logits(features)
     return Fitted(
@@ -90,70 +102,66 @@ def fit_scratch(
     )
 
 
-def _descend(
+def _train(
     network: MLP,
+    descent: GradientDescent,
     features: np.ndarray,
     labels: np.ndarray,
-    train: np.ndarray,
-    val: np.ndarray,
-    model: ScratchMLPConfig,
-    seed: int,
-    folder: Path,
-    name: str,
-) -> tuple[MLP, int, int]:
-    """Return the network of the best epoch, which epoch that is, and how many there were."""
-    optimiser = GradientDescent(model.learning_rate, model.momentum, model.weight_decay)
-    writer, step = CurveWriter(folder), 0
-    best_loss, auroc = _judge(network, features[val], labels[val])
-    writer.add([(0, 0, VAL_LOSS, best_loss), (0, 0, VAL_AUROC, auroc)])
-    best_loss, best, kept = np.inf, 0, network
-    epoch = 0
-    while epoch < model.max_epochs and epoch - best < model.patience:
-        losses, sizes = [], []
-        for rows in dealt(train, model.batch_size, seed, epoch):
-            # What overflows is told once, by the loss, below.
-            with np.errstate(over="ignore", invalid="ignore"):
-                loss, gradients = network.backpropagate(features[rows], labels[rows])
-                optimiser.step(network, gradients)
-            losses.append(loss)
-            sizes.append(len(rows))
-        epoch += 1
+    batches: list[np.ndarray],
+) -> list[tuple[float, int]]:
+    """Take a step for each batch; return loss and size of each, the loss from before its step."""
+    found = []
+    for rows in batches:
+        loss, gradients = network.backpropagate(features[rows], labels[rows])
+        descent.step(network, gradients)
+        found.append((loss, len(rows)))
+    return found
+
+
+class _Curves:
+    """Writes what the epochs give, prints a line for each, and ends a training that diverges."""
+
+    def __init__(self, folder: Path, name: str, model: ScratchMLPConfig) -> None:
+        self._writer, self._name, self._model = CurveWriter(folder), name, model
+        self._step, self._epoch, self._rows = 0, 0, list[Row]()
+        self._words = "random weights"
+
+    def add(self, steps: list[tuple[float, int]], epoch: int) -> None:
+        """Add the losses of an epoch's steps."""
+        losses, sizes = zip(*steps, strict=True)
+        self._refuse(*losses)
+        self._epoch = epoch
+        mean = float(np.average(losses, weights=sizes))
+        self._rows = [
+            (self._step + i, epoch, TRAIN_STEP_LOSS, loss) for i, loss in enumerate(losses, start=1)
+        ]
+        self._step += len(losses)
+        self._rows += [
+            (self._step, epoch, TRAIN_LOSS, mean),
+            (self._step, epoch, LEARNING_RATE, self._model.learning_rate),
+        ]
+        self._words = f"train loss {mean:.4f}"
+
+    def judge(self, network: MLP, features: np.ndarray, labels: np.ndarray) -> float:
+        """Write the epoch with its loss and AUROC on validation samples; return that loss."""
+        logits = network.logits(features)
+        loss = cross_entropy(logits, labels)
+        self._refuse(loss)
+        auroc = auroc_of(labels, logits[:, 0] if logits.shape[1] == 1 else logits)
+        at = (self._step, self._epoch)
+        self._writer.add([*self._rows, (*at, VAL_LOSS, loss), (*at, VAL_AUROC, auroc)])
+        where = f"epoch {self._epoch:3}/{self._model.max_epochs}  step {self._step:5}"
+        found = f"{self._words}  val loss {loss:.4f}  val auroc {auroc:.4f}"
+        print(f"[{self._name}] {where}  {found}", flush=True)
+        return loss
+
+    def _refuse(self, *losses: float) -> None:
         if not np.isfinite(losses).all():
             raise UserError(
-                f"training: the loss is {losses[-1]} after {step + len(losses)} steps: with "
-                f"learning_rate {model.learning_rate:g} each step leaps over the valley and lands "
-                "higher; try a tenth of it"
+                f"training: the loss is {losses[-1]}: with learning_rate "
+                f"{self._model.learning_rate:g} each step leaps over the valley and lands higher; "
+                "try a tenth of it"
             )
-        rows_of_epoch: list[Row] = [
-            (step + i, epoch, TRAIN_STEP_LOSS, loss) for i, loss in enumerate(losses, start=1)
-        ]
-        step += len(losses)
-        mean = float(np.average(losses, weights=sizes))
-        loss, auroc = _judge(network, features[val], labels[val])
-        writer.add(
-            [
-                *rows_of_epoch,
-                (step, epoch, TRAIN_LOSS, mean),
-                (step, epoch, LEARNING_RATE, model.learning_rate),
-                (step, epoch, VAL_LOSS, loss),
-                (step, epoch, VAL_AUROC, auroc),
-            ]
-        )
-        print(f"[{name}] epoch {epoch:3}/{model.max_epochs}  step {step:5}  train loss {mean:.4f}"
-              f"  val loss {loss:.4f}  val auroc {auroc:.4f}", flush=True)  # fmt: skip
-        if loss < best_loss:
-            best_loss, best, kept = loss, epoch, copy.deepcopy(network)
-    return kept, best, epoch
-
-
-def _judge(network: MLP, features: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return mean loss and AUROC, of more than two classes the mean of each against the rest."""
-    logits = network.logits(features)
-    probability = class_probabilities(logits)
-    scores = logits[:, 0] if logits.shape[1] == 1 else probability.astype(np.float64)
-    if scores.ndim == 2:
-        scores /= scores.sum(axis=1, keepdims=True)
-    return cross_entropy(logits, labels), float(roc_auc_score(labels, scores, multi_class="ovr"))
 
 
 def _by_torchs_names(network: MLP) -> dict[str, np.ndarray]:

@@ -13,11 +13,13 @@ import warnings
 from typing import Literal
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from exprlab.data.streams import TUNING, state
 from exprlab.errors import UserError
 from exprlab.groups import group_equal
+from exprlab.outputs import activate
 
 Tuning = Literal["auto", "validation", "cross_validation"]
 # Rows that train, and rows held out from them.
@@ -103,3 +105,12 @@ def _deal(
         warnings.filterwarnings("ignore", message="The least populated class")
         parts = list(deal.split(pool, labels[pool], groups))
     return [(pool[rest], pool[held]) for rest, held in parts if len(held)]
+
+
+def auroc_of(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Return the AUROC of logits, (n_samples,) or (n_samples, n_classes): the mean of each class.
+
+    Each class is ranked against the rest by its probability: logits rank within a sample.
+    """
+    scores = logits if logits.ndim == 1 else activate(logits)
+    return float(roc_auc_score(labels, scores, multi_class="ovr"))
