@@ -56,6 +56,7 @@ COMMANDS = {
     "estimate-simulator": "estimate the simulator's settings from a cohort's counts",
     "compare-counts": "say how like a real cohort a simulated one is",
     "draw-course": "draw the pictures of the course",
+    "build-lesson": "run a lesson; make its page and the student's notebook",
     "document-config": "write the config's schema and key table",
 }
 

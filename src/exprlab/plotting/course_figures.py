@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from exprlab.course.journey import Journey
 from exprlab.course.toys import XOR_INPUTS, XOR_LABELS, Path
@@ -114,17 +113,9 @@ def steps_figure(
         panels[-1].plot(path.losses, color=look.colour, linestyle=look.line, label=words)
     panels[0].set_ylabel("second weight")
     panels[-1].set(title="the loss", xlabel="step", ylabel="loss (nats)")
-    _log_scale(panels[-1])
+    style.log_scale(panels[-1])
     panels[-1].legend()
     return figure
-
-
-def _log_scale(axes: Axes) -> None:
-    """Make the vertical axis logarithmic, with plain numbers: labels here are no formulas."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 @style.styled
@@ -166,7 +157,7 @@ def hidden_figure(journey: Journey, classes: tuple[str, str]) -> Figure:
         right.plot(epochs, journey.gradient_norms[:, number], color=look.colour,
                    linestyle=look.line, label=words)  # fmt: skip
     right.set(title="length of the gradient", xlabel="epoch", ylabel="norm")
-    _log_scale(right)
+    style.log_scale(right)
     right.legend()
     return figure
 

@@ -1,0 +1,123 @@
+"""A lesson as a notebook: read from text, run in a kernel, and the student's copy of it.
+
+Cells carry tags: an `exercise` holds what is to be filled in, the `solution` after it does so, and
+the `check` after that fails until somebody has.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import jupytext
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbformat import NotebookNode
+
+from exprlab.errors import UserError
+
+EXERCISE, SOLUTION, CHECK = "exercise", "solution", "check"
+LONGEST = 600  # seconds that a cell may take; those of ours take a few
+
+
+def read_lesson(path: Path) -> NotebookNode:
+    """Read a lesson from its text (py:percent).
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or a tagged cell does not stand where it must.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; a lesson is Python with cells that begin with # %%")
+    notebook = jupytext.read(path, fmt="py:percent")
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number}"  # else it is random
+    notebook.metadata = NotebookNode(
+        kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"},
+        language_info={"name": "python"},
+    )
+    _check_exercises(path, notebook)
+    return notebook
+
+
+def _check_exercises(path: Path, notebook: NotebookNode) -> None:
+    """Refuse an exercise without a solution and a check right after it."""
+    tags = [next(iter(tags_of(cell)), "") for cell in notebook.cells if cell.cell_type == "code"]
+    for place, tag in enumerate(tags):
+        expected = {EXERCISE: SOLUTION, SOLUTION: CHECK}.get(tag)
+        follows = tags[place + 1] if place + 1 < len(tags) else ""
+        if expected and follows != expected:
+            raise UserError(
+                f"{path}: code cell {place + 1} has the tag {tag}; the next one must have the tag "
+                f"{expected}, found {follows or 'none'}"
+            )
+
+
+def tags_of(cell: NotebookNode) -> list[str]:
+    """Return the tags of a cell."""
+    return cell.metadata.get("tags", [])
+
+
+def for_students(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy without solutions and outputs."""
+    copy = NotebookNode(notebook)
+    copy.cells = []
+    for cell in notebook.cells:
+        if SOLUTION in tags_of(cell):
+            continue
+        own = NotebookNode(cell)
+        if own.cell_type == "code":
+            own.outputs, own.execution_count = [], None
+        copy.cells.append(own)
+    return copy
+
+
+def run_lesson(notebook: NotebookNode, folder: Path, name: str) -> None:
+    """Run all cells in a kernel of this Python; their outputs come into the notebook.
+
+    Parameters
+    ----------
+    notebook
+        As `read_lesson` gives it.
+    folder
+        Where the kernel runs: the project, so that a lesson can name its files.
+    name
+        What to call the lesson in messages.
+
+    Raises
+    ------
+    UserError
+        If a cell fails, with its code and its error.
+    """
+    # Short, because it holds sockets, whose paths may have some hundred letters.
+    with tempfile.TemporaryDirectory(prefix="lesson-") as own:
+        manager = AsyncKernelManager(
+            kernel_name="python3",
+            # Files in place of ports: nothing listens, and no two kernels take the same.
+            transport="ipc",
+            ip=f"{own}/kernel",
+            connection_file=f"{own}/kernel.json",
+        )
+        client = NotebookClient(
+            notebook,
+            km=manager,
+            timeout=LONGEST,
+            record_timing=False,
+            resources={"metadata": {"path": str(folder)}},
+        )
+        try:
+            # The reader's own start-up files and history are no part of a lesson.
+            client.execute(env={**os.environ, "IPYTHONDIR": own, "PYTHONHASHSEED": "0"})
+        except CellTimeoutError as error:
+            raise UserError(f"{name}: a cell took longer than {LONGEST} s\n{error}") from None
+        except CellExecutionError as error:
+            raise UserError(f"{name}: a cell failed\n{_plain(str(error))}") from None
+
+
+def _plain(text: str) -> str:
+    """Return text without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
