@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help run test cluster-test verify prove archive lint format ui docs bench lock figures clean
+.PHONY: help run test lessons cluster-test verify prove archive lint format ui docs bench lock figures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ run: $(VENV)/.installed  ## run the default experiment (set-up included); CORES=
 
 test: $(VENV)/.installed-test  ## run the whole test suite (set-up included)
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+lessons: $(VENV)/.installed-lessons  ## run the lessons of the course and make their pages: results/lessons/
+	snakemake --cores $(CORES) lessons $(ARGS)
 
 cluster-test: $(VENV)/.installed-test  ## test on a real SLURM that is set up on this machine: equal bytes, requeues, limits
 	tests/cluster/one_node_cluster.sh install
@@ -77,6 +80,10 @@ $(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/bin/python
 	$(PIP) install --quiet --constraint requirements.lock --editable .
 	touch $@
 
-$(VENV)/.installed-test: pyproject.toml requirements.lock | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint requirements.lock --editable '.[test]'
+$(VENV)/.installed-lessons: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint requirements.lock --editable '.[lessons]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-test: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint requirements.lock --editable '.[test,lessons]'
+	touch $@ $(VENV)/.installed $(VENV)/.installed-lessons

@@ -31,6 +31,7 @@ include: "workflow/rules/explain.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/course.smk"
+include: "workflow/rules/lessons.smk"
 include: "workflow/rules/track.smk"
 
 

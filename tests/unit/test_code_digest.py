@@ -59,7 +59,7 @@ def changed(before: dict[str, str], commands: Iterable[str] = MODULES) -> set[st
 
 def test_every_rule_names_a_command(project: Path) -> None:
     rules = "".join(path.read_text() for path in (project / "workflow/rules").glob("*.smk"))
-    named = set(re.findall(r'code_digest\("(\w+)"\)', rules))
+    named = set(re.findall(r'code_digest\(\s*"(\w+)"', rules))
     assert named <= set(MODULES)
     assert {"train", "evaluate", "predict"} <= named
 

@@ -5,6 +5,7 @@ import shlex
 import signal
 import sys
 import time
+from pathlib import Path
 
 from snakemake.logging import logger
 

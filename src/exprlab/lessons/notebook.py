@@ -12,14 +12,24 @@ import tempfile
 from pathlib import Path
 
 import jupytext
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from traitlets.config import Config
 
 from exprlab.errors import UserError
 
 EXERCISE, SOLUTION, CHECK = "exercise", "solution", "check"
+# Shows that a check tells an exercise that nobody has solved.
+PROOF = """
+try:
+    exec({check!r})
+except Exception:
+    pass
+else:
+    raise AssertionError("this check passes without its solution")
+"""
 LONGEST = 600  # seconds that a cell may take; those of ours take a few
 
 
@@ -79,6 +89,8 @@ def for_students(notebook: NotebookNode) -> NotebookNode:
 def run_lesson(notebook: NotebookNode, folder: Path, name: str) -> None:
     """Run all cells in a kernel of this Python; their outputs come into the notebook.
 
+    Each check is also run before the solution, where it must fail.
+
     Parameters
     ----------
     notebook
@@ -95,16 +107,18 @@ def run_lesson(notebook: NotebookNode, folder: Path, name: str) -> None:
     """
     # Short, because it holds sockets, whose paths may have some hundred letters.
     with tempfile.TemporaryDirectory(prefix="lesson-") as own:
-        manager = AsyncKernelManager(
-            kernel_name="python3",
-            # Files in place of ports: nothing listens, and no two kernels take the same.
-            transport="ipc",
-            ip=f"{own}/kernel",
-            connection_file=f"{own}/kernel.json",
-        )
+        # Files in place of ports: nothing listens, and no two kernels take the same.
+        sockets = {
+            "transport": "ipc",
+            "ip": f"{own}/kernel",
+            "connection_file": f"{own}/kernel.json",
+        }
+        proven = NotebookNode(notebook)
+        proven.cells = _with_proofs(notebook.cells)
         client = NotebookClient(
-            notebook,
-            km=manager,
+            proven,
+            kernel_name="python3",
+            config=Config(AsyncKernelManager=sockets),
             timeout=LONGEST,
             record_timing=False,
             resources={"metadata": {"path": str(folder)}},
@@ -116,6 +130,16 @@ def run_lesson(notebook: NotebookNode, folder: Path, name: str) -> None:
             raise UserError(f"{name}: a cell took longer than {LONGEST} s\n{error}") from None
         except CellExecutionError as error:
             raise UserError(f"{name}: a cell failed\n{_plain(str(error))}") from None
+
+
+def _with_proofs(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Return the cells, and before each solution one that sees its check fail."""
+    found = []
+    for place, cell in enumerate(cells):
+        if SOLUTION in tags_of(cell):
+            found.append(new_code_cell(PROOF.format(check=cells[place + 1].source)))
+        found.append(cell)
+    return found
 
 
 def _plain(text: str) -> str:

@@ -22,7 +22,7 @@ DISTRIBUTIONS = {
 }
 
 
-def code_digest(command: str) -> str:
+def code_digest(command: str, script: Path | None = None) -> str:
     """Return a digest of everything that `exprlab <command>` runs.
 
     It covers the subcommand's module, the modules of exprlab that it imports directly or through
@@ -34,20 +34,36 @@ def code_digest(command: str) -> str:
     ----------
     command
         Name of a module of exprlab.cli.
+    script
+        A file of Python that the command runs, which imports more of exprlab. Its own text is not
+        covered: to a rule it is an input.
     """
-    parts = [*module_digests(command).items(), *packages_used(command).items()]
+    starts = [_module(command), script] if script else [_module(command)]
+    closure = module_closure(*starts)
+    modules = _module_digests([path for path in closure if path != script])
+    parts = [*modules.items(), *_packages_used(closure).items()]
     return _digest("".join(f"{name} {value}\n" for name, value in parts))
 
 
 def module_digests(command: str) -> dict[str, str]:
     """Return a digest of what counts of each file behind a command, by its path in the package."""
-    closure = module_closure(PACKAGE / "cli" / f"{command}.py")
-    return {path.relative_to(PACKAGE).as_posix(): _digest(_read(path)[0]) for path in closure}
+    return _module_digests(module_closure(_module(command)))
 
 
 def packages_used(command: str) -> dict[str, str]:
     """Return the version of each third-party package that a command imports, by module name."""
-    closure = module_closure(PACKAGE / "cli" / f"{command}.py")
+    return _packages_used(module_closure(_module(command)))
+
+
+def _module(command: str) -> Path:
+    return PACKAGE / "cli" / f"{command}.py"
+
+
+def _module_digests(closure: list[Path]) -> dict[str, str]:
+    return {path.relative_to(PACKAGE).as_posix(): _digest(_read(path)[0]) for path in closure}
+
+
+def _packages_used(closure: list[Path]) -> dict[str, str]:
     names = {name.split(".")[0] for path in closure for name in _read(path)[1]}
     third_party = sorted(names - {"exprlab", *sys.stdlib_module_names})
     return {name: _version(name) for name in third_party}
@@ -57,9 +73,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def module_closure(start: Path) -> list[Path]:
-    """Return `start` and every file of exprlab that it depends on, sorted."""
-    found, todo = set(), [start]
+def module_closure(*starts: Path) -> list[Path]:
+    """Return these files and every file of exprlab that they depend on, sorted."""
+    found, todo = set(), list(starts)
     while todo:
         path = todo.pop()
         if path in found:
