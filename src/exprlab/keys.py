@@ -124,6 +124,13 @@ TRAIN_STEP_LOSS = "train/loss_step"
 VAL_LOSS = "val/loss"
 VAL_AUROC = "val/auroc"
 LEARNING_RATE = "train/learning_rate"
+GRADIENT_NORM = "train/gradient_norm"
+
+
+def gradient_norm(layer: int) -> str:
+    """Name the curve of a layer's gradient; layers count from 1, which meets the inputs."""
+    return f"{GRADIENT_NORM}/layer_{layer}"
+
 
 # Files of a run's folder, results/{dataset}/{model}/{split}/.
 WEIGHTS_FILE = "weights.safetensors"

@@ -19,7 +19,7 @@ from exprlab.plotting import comparison_figures as comparison
 from exprlab.plotting import data_figures as data
 from exprlab.plotting import run_figures, style
 from exprlab.plotting.learning_figures import learning_figure
-from exprlab.plotting.training_figures import training_figure
+from exprlab.plotting.training_figures import layers_figure, training_figure
 
 CLASS_LIGHTNESS_GAP = 30
 MODELS, SPLITS = ["mlp", "logistic"], ["seed-0", "seed-1"]
@@ -48,6 +48,8 @@ TRAINING = [
     (2, 1, "val/loss", 0.50), (2, 1, "val/auroc", 0.80),
     (3, 2, "train/loss_step", 0.40), (4, 2, "train/loss_step", 0.30), (4, 2, "train/loss", 0.35),
     (4, 2, "val/loss", 0.55), (4, 2, "val/auroc", 0.81),
+    (2, 1, "train/gradient_norm/layer_1", 0.01), (4, 2, "train/gradient_norm/layer_1", 0.02),
+    (2, 1, "train/gradient_norm/layer_2", 0.30), (4, 2, "train/gradient_norm/layer_2", 0.0),
 ]  # fmt: skip
 PATH = [(0, 0, "val/loss", 0.6), (1, 0, "val/loss", 0.4), (2, 0, "val/loss", 0.5)]
 
@@ -116,6 +118,9 @@ def all_figures() -> dict[str, Figure]:
         "calibration_overlay": comparison.calibration_overlay(evaluations()),
         "new_cohort": comparison.new_cohort_figure(new_tables()),
         "learning": learning_figure(curves()),
+        "layers": layers_figure(
+            {"relu": np.array([0.03, 0.04, 0.04]), "sigmoid": np.array([1e-5, 2e-3, 0.3])}
+        ),
     }
 
 
@@ -233,8 +238,11 @@ def test_training_curves_are_the_table(figures: dict[str, Figure]) -> None:
     assert_line(figure, "train/loss", [2, 4], [0.65, 0.35])
     assert_line(figure, "val/loss", [0, 2, 4], [0.70, 0.50, 0.55])
     assert_line(figure, "val/auroc", [0, 2, 4], [0.50, 0.80, 0.81])
+    assert_line(figure, "train/gradient_norm/layer_1", [2, 4], [0.01, 0.02])
+    # Nothing at all is drawn at the foot of a logarithmic axis.
+    assert_line(figure, "train/gradient_norm/layer_2", [2, 4], [0.30, 1e-12])
     marks = lines(figure, "best")
-    assert len(marks) == len(figure.axes) == 2
+    assert len(marks) == len(figure.axes) == 3
     assert {mark.get_xdata()[0] for mark in marks} == {2}
 
 

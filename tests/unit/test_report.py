@@ -391,6 +391,24 @@ def test_without_new_samples_there_is_no_section_of_them(results: Path, tmp_path
     assert "new cohort" not in output.read_text()
 
 
+def test_gradients_of_several_networks_are_compared(tmp_path: Path) -> None:
+    fabricate(tmp_path, n=60)
+    assert "Gradient norm of each layer" not in report(tmp_path, ("tumours",))
+    for model, first in (("mlp", 0.02), ("logistic", 0.0004)):
+        for split in SPLITS:
+            metrics = tmp_path / "tumours" / model / split / "metrics.csv"
+            with metrics.open("a") as stream:
+                for epoch in (1, 2):
+                    for layer, norm in ((1, epoch * first), (2, 0.04)):
+                        stream.write(f"{epoch},{epoch},train/gradient_norm/layer_{layer},{norm}\n")
+    text = html.unescape(report(tmp_path, ("tumours",)))
+    assert "as a share of the last one's: 0.5 (mlp) and 0.01 (logistic)" in text
+    assert "could hardly learn" in text
+    metrics.write_text(metrics.read_text().replace("0.0004", "0.00001"))
+    text = html.unescape(report(tmp_path, ("tumours",)))
+    assert "below 0.01 (logistic) gradients vanish on their way" in text
+
+
 def test_two_data_sets_without_labels_or_batches(tmp_path: Path) -> None:
     fabricate(tmp_path, datasets=("one", "two"), n=60)
     path = tmp_path / "two/data/overview.json"

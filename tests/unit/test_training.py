@@ -63,7 +63,7 @@ def test_equals_a_bare_torch_loop(world: dict[str, np.ndarray], tmp_path: Path) 
     torch.manual_seed(state(5, WEIGHTS))
     network = MLP(40, [8], dropout=0.3)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.1)
-    losses = []
+    losses, norms = [], []
     for epoch in range(6):
         torch.manual_seed(state(5, DROPOUT, epoch, 0))
         order = stream(5, SHUFFLE, epoch).permutation(world["train"])
@@ -71,11 +71,18 @@ def test_equals_a_bare_torch_loop(world: dict[str, np.ndarray], tmp_path: Path) 
             logits = network(torch.from_numpy(world["features"][rows]))
             target = torch.from_numpy(world["labels"][rows]).float()
             loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+            weights = [network.layers[0].weight, network.layers[3].weight]
+            slopes = torch.autograd.grad(loss, weights, retain_graph=True)
+            norms.append([slope.norm().item() for slope in slopes])
             optimizer.zero_grad()
             (loss + 0.01 * network.layers[0].weight.abs().sum()).backward()
             optimizer.step()
             losses.append(loss.item())
     assert curve(tmp_path, "train/loss_step") == pytest.approx(losses, abs=1e-6)
+    means = np.reshape(norms, (6, 4, 2)).mean(axis=1)
+    for layer, mean in enumerate(means.T, start=1):
+        found = curve(tmp_path, f"train/gradient_norm/layer_{layer}")
+        assert found == pytest.approx(mean, rel=1e-4)
 
 
 def test_curves_agree_with_scikit_learn(world: dict[str, np.ndarray], tmp_path: Path) -> None:

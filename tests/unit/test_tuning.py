@@ -23,6 +23,7 @@ from exprlab.outputs import activate, n_outputs
 from exprlab.training.baselines import fit_logistic
 from exprlab.training.boosting import fit_boosting
 from exprlab.training.callbacks import Curves
+from exprlab.training.cross_validation import CrossValidation
 from exprlab.training.encoder import fit_encoder
 from exprlab.training.fit import fit_network
 from exprlab.training.fitted import Fitted
@@ -240,6 +241,21 @@ def test_mean_of_members_is_one_network(hidden: list[int]) -> None:
     assert torch.allclose(mean(views[:, 1]), expected, atol=1e-6)
     assert mean.architecture["hidden"] == [3 * units for units in hidden]
     assert together.mean([1], [1.0]).architecture["n_inputs"] == 4
+
+
+def test_gradients_side_by_side_are_as_long_as_those_of_each() -> None:
+    torch.manual_seed(0)
+    members = [MLP(n, [5], n_outputs=3) for n in (4, 4, 7, 7)]
+    module = CrossValidation(SideBySide(members, 2), MLPConfig(l1=0.03), 3, 2)
+    views, labels = torch.randn(11, 2, 7), torch.arange(22).reshape(11, 2) % 3
+    module.training_step((views, labels), 0)["loss"].backward()
+    squares = torch.zeros(2)
+    for i, member in enumerate(members):
+        n = member.architecture["n_inputs"]
+        logits = member(views[:, i % 2, :n])
+        torch.nn.functional.cross_entropy(logits, labels[:, i % 2]).backward()
+        squares += torch.stack([weight.grad.norm() ** 2 for weight in member.weights])
+    assert torch.allclose(module.gradient_norms(), (squares / 4).sqrt(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("encoder", ["principal_components", "none"])

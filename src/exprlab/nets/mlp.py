@@ -74,6 +74,11 @@ class MLP(nn.Module):
         """Name of the layer that the inputs meet first."""
         return next(name for name, part in self.named_modules() if isinstance(part, nn.Linear))
 
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """Weights of each layer, without biases; the first meet the inputs."""
+        return [part.weight for part in self.modules() if isinstance(part, nn.Linear)]
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits from (n_samples, n_inputs).
 

@@ -56,9 +56,9 @@ class SideBySide(nn.Module):
         self.register_buffer("seen", seen[:, None].float())
 
     @property
-    def first_layer_name(self) -> str:
-        """Name of the layer that the inputs meet first."""
-        return next(name for name, part in self.named_modules() if isinstance(part, _Layers))
+    def weights(self) -> list[nn.Parameter]:
+        """Weights of each layer of all members, without biases; the first meet the inputs."""
+        return [part.weight for part in self.modules() if isinstance(part, _Layers)]
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return each member's logits from (n_samples, n_views, n_inputs).

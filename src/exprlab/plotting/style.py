@@ -182,9 +182,14 @@ def square(axes: Axes) -> None:
 
 
 def log_scale(axes: Axes) -> None:
-    """Make the vertical axis logarithmic, with plain numbers: labels here are no formulas."""
+    """Make the vertical axis logarithmic, with plain numbers: labels here are no formulas.
+
+    To be called when all is drawn: over two powers of ten and more, only these are named.
+    """
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_ylim()
+    steps = (1,) if high / low > 100 else (1, 2, 5)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=10))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
 

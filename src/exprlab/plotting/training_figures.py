@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from exprlab.keys import TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS
+from exprlab.keys import TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS, gradient_norm
 from exprlab.plotting import style
 
 TRAIN_LOOK = {"color": style.model_style(0).colour, "linestyle": "-"}
@@ -24,6 +25,8 @@ BEST_LOOK = {"color": style.INK, "linewidth": 1.3, "linestyle": ":"}
 # everything else, so the axis ends where all but this share of the steps fit.
 STEP_LOSS_QUANTILE = 0.98
 MOST_MARKERS = 60
+LAYER_LINES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)))
+SHORTEST = 1e-12  # a logarithmic axis has no 0
 
 
 def curve(metrics: Mapping[str, Sequence[Any]], name: str) -> tuple[np.ndarray, ...]:
@@ -69,16 +72,25 @@ def training_figure(
     return _curves_figure(metrics, network)
 
 
+def gradient_norms(metrics: Mapping[str, Sequence[Any]]) -> np.ndarray:
+    """Return how long each layer's gradient was in each epoch, (n_epochs, n_layers)."""
+    layers = itertools.takewhile(
+        len, (curve(metrics, gradient_norm(n))[2] for n in itertools.count(1))
+    )
+    return np.column_stack([*layers] or [np.empty((0, 0))])
+
+
 def _curves_figure(metrics: Mapping[str, Sequence[Any]], network: Mapping[str, Any]) -> Figure:
-    auroc_step, _, auroc = curve(metrics, VAL_AUROC)
-    result = style.figure(5.6, 5.2 if len(auroc) else 3.8)
-    rows = 2 if len(auroc) else 1
-    panels = result.subplots(rows, sharex=True, squeeze=False, height_ratios=(2, 1.2)[:rows])[:, 0]
-    _draw_losses(panels[0], metrics)
-    if len(auroc):
-        panels[1].plot(auroc_step, auroc, gid=VAL_AUROC, **VAL_LOOK, **_sparse(auroc))
-        panels[1].set_ylabel("validation AUROC")
-        panels[1].set_ylim(top=min(1.005, auroc.max() + 0.1 * max(np.ptp(auroc), 0.05)))
+    draw = [_draw_losses]
+    if len(curve(metrics, VAL_AUROC)[0]):
+        draw.append(_draw_auroc)
+    if len(curve(metrics, gradient_norm(1))[0]):
+        draw.append(_draw_gradients)
+    result = style.figure(5.6, 2.4 + 1.4 * len(draw))
+    heights = (2, 1.2, 1.2)[: len(draw)]
+    panels = result.subplots(len(draw), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, panel in zip(panels, draw, strict=True):
+        panel(axes, metrics)
     # The steps of a boosted model are its trees; it has no epochs.
     trees = network.get("kind") == "boosting"
     panels[-1].set_xlabel("trees" if trees else "optimisation step")
@@ -90,6 +102,54 @@ def _curves_figure(metrics: Mapping[str, Sequence[Any]], network: Mapping[str, A
     handles, labels = panels[0].get_legend_handles_labels()
     result.legend(handles, labels, loc="outside lower center", ncols=2)
     result.align_ylabels()
+    return result
+
+
+def _draw_auroc(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
+    step, _, auroc = curve(metrics, VAL_AUROC)
+    axes.plot(step, auroc, gid=VAL_AUROC, **VAL_LOOK, **_sparse(auroc))
+    axes.set_ylabel("validation AUROC")
+    axes.set_ylim(top=min(1.005, auroc.max() + 0.1 * max(np.ptp(auroc), 0.05)))
+
+
+def _draw_gradients(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
+    """Draw each layer's gradient; the first and the last are named where they end."""
+    norms, (step, _, _) = gradient_norms(metrics), curve(metrics, gradient_norm(1))
+    n_layers = norms.shape[1]
+    for layer, norm in enumerate(norms.T, start=1):
+        shade = str(0.65 * (layer - 1) / max(1, n_layers - 1))  # the first layer is black
+        axes.plot(step, np.maximum(norm, SHORTEST), gid=gradient_norm(layer), color=shade,
+                  linewidth=1.2, linestyle=LAYER_LINES[layer % len(LAYER_LINES)],
+                  label=str(layer))  # fmt: skip
+    axes.set_ylabel("gradient norm")
+    style.log_scale(axes)
+    axes.legend(
+        fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), title="layer", title_fontsize=7
+    )
+
+
+@style.styled
+def layers_figure(norms: Mapping[str, np.ndarray]) -> Figure:
+    """Draw how long the gradient is that reaches each layer of several networks.
+
+    Parameters
+    ----------
+    norms
+        Model -> norm of each layer, (n_layers,).
+    """
+    result = style.figure(6.2, 4.2)
+    axes = result.subplots()
+    for number, (model, norm) in enumerate(norms.items()):
+        look = style.model_style(number)
+        axes.plot(np.arange(1, len(norm) + 1), np.maximum(norm, SHORTEST), gid=model,
+                  color=look.colour, linestyle=look.line, marker=look.marker,
+                  label=style.short(model))  # fmt: skip
+    deepest = max(len(norm) for norm in norms.values())
+    axes.set_xticks(range(1, deepest + 1))
+    axes.set(xlabel="layer (1 meets the inputs)", ylabel="gradient norm in the first epoch")
+    style.log_scale(axes)
+    columns = style.legend_columns(list(norms), 6.2, most=3)
+    result.legend(loc="outside lower center", ncols=columns)
     return result
 
 

@@ -15,7 +15,7 @@ from exprlab.evaluation.layout import curves_of, table_of
 from exprlab.files import atomic_path
 from exprlab.keys import ENVIRONMENT_PAGE, ORACLE, SPLITS, metric_title
 from exprlab.plotting import comparison_figures, data_figures, run_figures, style
-from exprlab.report import captions, genes, learning, sentences, settings, tables, words
+from exprlab.report import captions, genes, gradients, learning, sentences, settings, tables, words
 from exprlab.report.glossary import glossary
 from exprlab.report.inputs import (
     DatasetInputs,
@@ -192,6 +192,7 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
             _check_evaluation(run)
     first = next(iter(next(iter(data.runs.values())).values()))
     names = sentences.listing(list(data.runs))
+    layers = gradients.gradients_figure(data.name, data.runs)
     with reading(first.folder / "evaluation.json"):
         curves = [
             picture(
@@ -212,6 +213,7 @@ def _run_part(data: DatasetInputs) -> dict[str, Any]:
         ]
     return {
         "training": _training_figures(data),
+        "gradients": picture(*layers) if layers else None,
         "further": max(0, len(data.split_tables) - SHOWN_SPLITS),
         "curves": curves,
         "confusion": _confusion_figures(data),

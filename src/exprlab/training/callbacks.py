@@ -10,8 +10,16 @@ import pytorch_lightning as pl
 import torch
 
 from exprlab.data.streams import DROPOUT, state
-from exprlab.keys import LEARNING_RATE, TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS
+from exprlab.keys import (
+    LEARNING_RATE,
+    TRAIN_LOSS,
+    TRAIN_STEP_LOSS,
+    VAL_AUROC,
+    VAL_LOSS,
+    gradient_norm,
+)
 from exprlab.training.curves import CurveWriter
+from exprlab.training.module import Classifier
 
 
 class EpochSeeds(pl.Callback):
@@ -40,6 +48,7 @@ class Curves(pl.Callback):
         self._folder, self._resumed_from = folder, resumed_from
         self._name, self._max_epochs = name, max_epochs
         self._losses: list[tuple[int, torch.Tensor, int]] = []
+        self._norms: list[torch.Tensor] = []
         self._times: list[tuple[int, float]] = []
         self._epoch_start = time.monotonic()
 
@@ -53,6 +62,12 @@ class Curves(pl.Callback):
         """Start the epoch's clock."""
         self._epoch_start = time.monotonic()
 
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, module: Classifier, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Keep how long the gradient of each layer is: of all processes, in true scale."""
+        self._norms.append(module.gradient_norms())
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
@@ -63,6 +78,7 @@ class Curves(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Write what the epoch gave."""
         steps, losses, mean = self._take_losses(trainer)
+        norms, self._norms = self._norms, []
         times, self._times = self._times, []
         if not trainer.is_global_zero:
             return
@@ -73,6 +89,8 @@ class Curves(pl.Callback):
         if mean is not None:
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             rows += [(at, epoch, TRAIN_LOSS, mean), (at, epoch, LEARNING_RATE, rate)]
+            of_layers = torch.stack(norms).double().mean(dim=0).tolist()
+            rows += [(at, epoch, gradient_norm(n), x) for n, x in enumerate(of_layers, start=1)]
         rows += [(at, epoch, VAL_LOSS, loss), (at, epoch, VAL_AUROC, auroc)]
         self._writer.add(rows, times or None)
         self._print(epoch, at, mean, loss, auroc)

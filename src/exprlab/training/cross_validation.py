@@ -133,6 +133,7 @@ class CrossValidation(Classifier):
     ) -> None:
         super().__init__(network, config, n_outputs)
         self._n_views = n_views
+        self.n_networks = len(network.seen)
         self._held: list[tuple[torch.Tensor, torch.Tensor]] = []
         # How much each number of components counted after the last epoch; travels in checkpoints.
         n_numbers = len(network.seen) // n_views
@@ -146,9 +147,9 @@ class CrossValidation(Classifier):
         shown = (labels != HIDDEN).to(logits.dtype)
         each = _cross_entropies(logits, labels.clamp(min=0)) * shown
         losses = each.sum(dim=0) / shown.sum(dim=0).clamp(min=1)
-        first = self.network.get_submodule(self.network.first_layer_name)
+        penalty = self.config.l1 * self.network.weights[0].abs().sum()
         final = losses.view(-1, self._n_views)[:, -1].detach() @ self.shares
-        return {"loss": losses.sum() + self.config.l1 * first.weight.abs().sum(), "fit": final}
+        return {"loss": losses.sum() + penalty, "fit": final}
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Keep what the networks say of the samples that were held out from them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytorch_lightning as pl
@@ -47,6 +48,8 @@ class Classifier(pl.LightningModule):
         Logits of a sample.
     """
 
+    n_networks = 1
+
     def __init__(self, network: nn.Module, config: MLPConfig, n_outputs: int = 1) -> None:
         super().__init__()
         self.network = network
@@ -67,12 +70,23 @@ class Classifier(pl.LightningModule):
         """
         features, labels = batch
         fit = cross_entropy(self(features), labels)
-        first = self.network.get_submodule(self.network.first_layer_name)
-        penalty = self.config.l1 * first.weight.abs().sum()
+        penalty = self.config.l1 * self.network.weights[0].abs().sum()
         if self.trainer.world_size == 1:
             return {"loss": fit + penalty, "fit": fit.detach()}
         share = self.trainer.train_dataloader.share(index)
         return {"loss": share * fit + penalty, "fit": fit.detach()}
+
+    @torch.no_grad()
+    def gradient_norms(self) -> torch.Tensor:
+        """Return how long the gradient of the loss by each layer's weights is, (n_layers,).
+
+        After backpropagation, without the penalty. Of networks that are trained side by side the
+        root of the mean square.
+        """
+        first, *others = self.network.weights
+        slopes = [first.grad - self.config.l1 * first.sign(), *(other.grad for other in others)]
+        norms = torch.stack([torch.linalg.vector_norm(slope) for slope in slopes])
+        return norms / math.sqrt(self.n_networks)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Add a batch to the validation metrics."""

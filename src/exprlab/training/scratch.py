@@ -5,13 +5,21 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from exprlab.config.models import ScratchMLPConfig
 from exprlab.data.streams import WEIGHTS, stream
 from exprlab.errors import UserError
-from exprlab.keys import LEARNING_RATE, TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS
+from exprlab.keys import (
+    LEARNING_RATE,
+    TRAIN_LOSS,
+    TRAIN_STEP_LOSS,
+    VAL_AUROC,
+    VAL_LOSS,
+    gradient_norm,
+)
 from exprlab.nets.scratch import MLP, GradientDescent, cross_entropy
 from exprlab.outputs import n_outputs
 from exprlab.training.batches import dealt
@@ -102,19 +110,28 @@ def fit_scratch(
     )
 
 
+class Step(NamedTuple):
+    """A step of gradient descent: from before it the loss, each layer's gradient norm."""
+
+    loss: float
+    n_samples: int
+    gradient_norms: list[float]
+
+
 def _train(
     network: MLP,
     descent: GradientDescent,
     features: np.ndarray,
     labels: np.ndarray,
     batches: list[np.ndarray],
-) -> list[tuple[float, int]]:
-    """Take a step for each batch; return loss and size of each, the loss from before its step."""
+) -> list[Step]:
+    """Take a step for each batch."""
     found = []
     for rows in batches:
         loss, gradients = network.backpropagate(features[rows], labels[rows])
+        norms = [float(np.linalg.norm(gradient.weights)) for gradient in gradients]
         descent.step(network, gradients)
-        found.append((loss, len(rows)))
+        found.append(Step(loss, len(rows), norms))
     return found
 
 
@@ -126,9 +143,9 @@ class _Curves:
         self._step, self._epoch, self._rows = 0, 0, list[Row]()
         self._words = "random weights"
 
-    def add(self, steps: list[tuple[float, int]], epoch: int) -> None:
-        """Add the losses of an epoch's steps."""
-        losses, sizes = zip(*steps, strict=True)
+    def add(self, steps: list[Step], epoch: int) -> None:
+        """Add the losses and gradients of an epoch's steps."""
+        losses, sizes, norms = zip(*steps, strict=True)
         self._refuse(*losses)
         self._epoch = epoch
         mean = float(np.average(losses, weights=sizes))
@@ -139,6 +156,10 @@ class _Curves:
         self._rows += [
             (self._step, epoch, TRAIN_LOSS, mean),
             (self._step, epoch, LEARNING_RATE, self._model.learning_rate),
+        ]
+        self._rows += [
+            (self._step, epoch, gradient_norm(layer), float(norm))
+            for layer, norm in enumerate(np.mean(norms, axis=0), start=1)
         ]
         self._words = f"train loss {mean:.4f}"
 
