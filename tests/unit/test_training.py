@@ -276,6 +276,21 @@ def test_exploding_training_is_told(world: dict[str, np.ndarray], tmp_path: Path
         train(world, tmp_path, learning_rate=1e30, optimizer="sgd", momentum=0.99)
 
 
+@pytest.mark.parametrize(
+    ("n_classes", "output", "why"),
+    [(2, "softmax", "softmax of one number is always 1"), (3, "sigmoid", "their sum is not 1")],
+)
+def test_an_output_that_does_not_fit_the_labels_is_refused(
+    world: dict[str, np.ndarray], tmp_path: Path, n_classes: int, output: str, why: str
+) -> None:
+    labels = np.arange(150) % n_classes
+    with pytest.raises(UserError, match=why):
+        train({**world, "labels": labels}, tmp_path, output=output)
+    other = {"sigmoid": "softmax", "softmax": "sigmoid"}[output]
+    fitted = train({**world, "labels": labels}, tmp_path, output=other, max_epochs=1)
+    assert fitted.logits.shape == ((150,) if n_classes == 2 else (150, 3))
+
+
 def test_impossible_trainer_settings_are_told(world: dict[str, np.ndarray], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="strategy nonsense"):
         fit_network(

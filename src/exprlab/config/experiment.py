@@ -13,7 +13,7 @@ from pydantic import Discriminator, Tag, ValidationError, model_validator
 
 from exprlab.config.explain import explain
 from exprlab.config.files import FilesDataset
-from exprlab.config.models import ModelConfig, TrainerConfig
+from exprlab.config.models import ModelConfig, TrainerConfig, refuse_output
 from exprlab.config.section import Section, setting
 from exprlab.config.steps import (
     AttributionConfig,
@@ -84,6 +84,23 @@ class Config(Section):
             listed = getattr(self.experiment, key)
             if len(set(listed)) < len(listed):
                 problems.append(f"experiment.{key}: a {what} is listed twice in {listed}")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _outputs_fit_the_classes(self) -> Config:
+        problems = []
+        for name in self.experiment.models:
+            output = getattr(self.models.get(name), "output", "auto")
+            for cohort in self.experiment.datasets:
+                known = getattr(self.datasets.get(cohort), "classes", ())
+                # Of a cohort of one's own they may be known from its files only, in training.
+                n_classes = len(set(known.values()) if isinstance(known, dict) else known)
+                try:
+                    refuse_output(output, n_classes)
+                except ValueError as error:
+                    problems.append(f"models.{name}.{error} (data set '{cohort}')")
         if problems:
             raise ValueError("\n".join(problems))
         return self

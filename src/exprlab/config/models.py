@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from exprlab.config.section import Section, setting
 
@@ -13,7 +13,27 @@ TUNING_WORDS = (
     "in ten folds, each held out once, with all of them trained on in the end (cross_validation); "
     "auto cross-validates below 100 validation samples"
 )
-ActivationName = Literal["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu"]
+
+
+def _refuse_softmax(name: Any) -> Any:
+    if name == "softmax":
+        raise ValueError(
+            "softmax is no activation of hidden layers: it divides each unit by the sum of all, so "
+            "that they share 1 and compete; it is the output's where there are more than two "
+            "classes. Choose relu, sigmoid, tanh, leaky_relu, gelu or silu"
+        )
+    return name
+
+
+ActivationName = Annotated[
+    Literal["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu"],
+    BeforeValidator(_refuse_softmax),
+]
+OutputName = Literal["auto", "sigmoid", "softmax"]
+OUTPUT_WORDS = (
+    "what makes probabilities of the last layer's sums: sigmoid of two classes, softmax of more; "
+    "auto takes the one that fits the labels, and the other one is refused"
+)
 Tuning = Literal["auto", "validation", "cross_validation"]
 
 
@@ -34,6 +54,7 @@ class MLPConfig(Section):
         "units",
     )
     activation: ActivationName = setting("relu", "activation function of the hidden layers")
+    output: OutputName = setting("auto", OUTPUT_WORDS)
     batch_norm: bool = setting(False, "normalise each hidden layer over the batch")
     input_dropout: float = setting(
         0.0, "fraction of inputs hidden at random in each training step", ge=0, lt=1
@@ -87,6 +108,7 @@ class ScratchMLPConfig(Section):
         lambda: [64], "units of each hidden layer, first to last; [] is one perceptron", "units"
     )
     activation: ActivationName = setting("relu", "activation function of the hidden layers")
+    output: OutputName = setting("auto", OUTPUT_WORDS)
     learning_rate: float = setting(0.003, "step size of gradient descent", gt=0)
     momentum: float = setting(0.9, "share of the last step that goes on", ge=0, lt=1)
     weight_decay: float = setting(0.01, "pull of the weights towards zero", ge=0)
@@ -136,6 +158,28 @@ class BoostingConfig(Section):
     patience: int = setting(
         30, "stop after this many trees without a smaller loss on validation", "trees", ge=1
     )
+
+
+def refuse_output(output: str, n_classes: int) -> None:
+    """Refuse an output that cannot tell so many classes apart.
+
+    Raises
+    ------
+    ValueError
+        Saying why, and what to choose.
+    """
+    if output == "softmax" and n_classes == 2:
+        raise ValueError(
+            "output: found softmax, but there are two classes: the network has one output, and "
+            "softmax of one number is always 1; sigmoid makes it the probability of the second "
+            "class, and 1 less that is the other's. Choose sigmoid or auto"
+        )
+    if output == "sigmoid" and n_classes > 2:
+        raise ValueError(
+            f"output: found sigmoid, but there are {n_classes} classes: each sigmoid answers yes "
+            "or no by itself, so their sum is not 1, though a sample is of one class; softmax "
+            "shares 1 among the classes. Choose softmax or auto"
+        )
 
 
 MODEL_KINDS = {

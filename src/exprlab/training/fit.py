@@ -14,7 +14,6 @@ import torch
 from exprlab.config.models import MLPConfig, TrainerConfig
 from exprlab.errors import UserError
 from exprlab.nets.mlp import MLP
-from exprlab.outputs import n_outputs
 from exprlab.training.callbacks import Curves, EpochSeeds
 from exprlab.training.checkpoints import (
     BestWeights,
@@ -28,6 +27,7 @@ from exprlab.training.datamodule import ExpressionData
 from exprlab.training.encoder import Encoder, fit_encoder
 from exprlab.training.fitted import Fitted
 from exprlab.training.module import Classifier, random_network
+from exprlab.training.outputs import outputs_of
 from exprlab.training.processes import is_helper
 from exprlab.training.trainer import hardware, make_trainer, quieten
 from exprlab.training.tuning import tuning_folds
@@ -77,7 +77,7 @@ def fit_network(
     """
     quieten()
     _be_deterministic()
-    outputs = n_outputs(int(labels.max()) + 1)
+    outputs = outputs_of(labels, model.output)
     # A batch shows all its samples to the normalisation; a fold must not see those it lacks.
     tuning = "validation" if model.batch_norm else model.tuning
     folds = tuning_folds(labels, train, val, patients, tuning, seed)

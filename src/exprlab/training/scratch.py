@@ -21,10 +21,10 @@ from exprlab.keys import (
     gradient_norm,
 )
 from exprlab.nets.scratch import MLP, GradientDescent, cross_entropy
-from exprlab.outputs import n_outputs
 from exprlab.training.batches import dealt
 from exprlab.training.curves import CurveWriter, Row
 from exprlab.training.fitted import Fitted, cpu_facts
+from exprlab.training.outputs import outputs_of
 from exprlab.training.tuning import auroc_of
 
 
@@ -61,7 +61,7 @@ def fit_scratch(
     UserError
         If the loss is not finite.
     """
-    outputs = n_outputs(int(labels.max()) + 1)
+    outputs = outputs_of(labels, model.output)
     rng = stream(seed, WEIGHTS)
     network = MLP.random(
         features.shape[1], model.hidden, outputs, rng, model.activation, np.float32
