@@ -37,6 +37,7 @@ COLOURS = {
     "explain": "#0072B2",
     "learning": "#0072B2",
     "course": "#0072B2",
+    "lessons": "#0072B2",
     "report": "#6B6B6B",
     "track": "#6B6B6B",
 }
@@ -46,7 +47,9 @@ node [shape=box, style=rounded, fontname="Helvetica,Arial,sans-serif", fontsize=
       margin="0.07,0.05"];
 edge [color="#9A9A9A", penwidth=1.5, arrowsize=0.7];
 """
-COURSE = ("activations", "xor", "step_sizes", "network", "descent", "hidden_units")
+COURSE = (
+    "activations", "xor", "step_sizes", "perceptron", "network", "descent", "hidden_units",
+)  # fmt: skip
 WINDOW = (1280, 640)
 COLUMNS = [
     "metrics.`test/auroc`",

@@ -20,6 +20,7 @@ from exprlab.course.toys import (
     two_weights,
     walk,
 )
+from exprlab.course.unit import take_apart
 from exprlab.nets.activations import ACTIVATIONS
 from exprlab.nets.scratch import MLP, Layer, activation_of, cross_entropy
 from exprlab.plotting import course_figures as figures
@@ -34,6 +35,24 @@ def test_a_hidden_layer_learns_xor_and_one_perceptron_does_not(seed: int) -> Non
     # The best that a straight line can do is to say 1/2 everywhere.
     _, losses = learn_xor([], seed)
     assert losses[-1] == pytest.approx(np.log(2), abs=1e-6)
+
+
+def test_a_unit_taken_apart_adds_up_to_what_the_network_computes() -> None:
+    rng = np.random.default_rng(2)
+    network = MLP.random(30, [5], 1, rng, "tanh")
+    sample = rng.normal(size=30)
+    unit = take_apart(network, 3, sample)
+    sums = network.layers[0].weighted_sums(sample[None, :])[0]
+    assert unit.total == pytest.approx(sums[3])
+    assert unit.output == pytest.approx(np.tanh(sums[3]))
+    assert (unit.inputs * unit.weights).sum() + unit.sum_of_others + unit.bias == pytest.approx(
+        unit.total
+    )
+    assert (len(unit.shown), unit.others, unit.activation) == (3, 27, "tanh")
+    hidden = np.delete(np.abs(network.layers[0].weights[3]), unit.shown)
+    assert np.abs(unit.weights).min() >= hidden.max()
+    drawn = [text.get_text() for text in figures.perceptron_figure(unit, "abc").axes[0].texts]
+    assert {"a", "b", "c", "27 other genes", f"{unit.total:.3f}", "tanh"} <= set(drawn)
 
 
 def test_steps_of_the_right_length_descend_and_long_ones_overshoot() -> None:
@@ -104,8 +123,8 @@ def test_a_plane_point_is_the_network_with_these_weights() -> None:
 def test_the_table_names_every_activation_of_the_config() -> None:
     rows = figures.activation_table().splitlines()
     names = {row.split("|")[1].strip() for row in rows[2:]}
-    assert names == {*get_args(ActivationName), "softmax"}
-    assert set(ACTIVATIONS) == set(get_args(ActivationName))
+    assert names == {*get_args(get_args(ActivationName)[0]), "softmax"}
+    assert set(ACTIVATIONS) == set(get_args(get_args(ActivationName)[0]))
 
 
 def test_the_network_drawn_says_how_large_it_is() -> None:

@@ -10,7 +10,7 @@ def test_the_course_is_drawn_and_nothing_else_is_made_again(copy: Workflow) -> N
     done = copy.run("draw_course")
     assert done.returncode == 0, done.stdout
     pictures = {name: data for name, data in copy.files().items() if name not in before}
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     assert all(name.startswith("report/course/") for name in pictures)
     assert "Nothing to be done" in copy.run("draw_course").stdout
     # The same bytes once more.

@@ -4,6 +4,7 @@ COURSE_PICTURES = [
     "activations",
     "xor",
     "step_sizes",
+    "perceptron",
     "network",
     "descent",
     "hidden_units",
@@ -16,6 +17,7 @@ rule draw_course:
         counts=f"results/{DATASETS[0]}/data/cohort.h5ad",
         split=f"results/{DATASETS[0]}/splits/{COURSE_SPLIT}.tsv",
         features=f"results/{DATASETS[0]}/preprocessing/{COURSE_SPLIT}/features.npy",
+        preprocessor=f"results/{DATASETS[0]}/preprocessing/{COURSE_SPLIT}/preprocessor.json",
     output:
         table="results/report/course/activations.md",
         pictures=expand("results/report/course/{picture}.png", picture=COURSE_PICTURES),
@@ -35,4 +37,4 @@ rule draw_course:
         code=code_digest("draw_course"),
     shell:
         "python -m exprlab draw-course --counts {input.counts} --split {input.split}"
-        " --features {input.features} --output {params.folder} --seed {params.seed} > {log} 2>&1"
+        " --features {input.features} --preprocessor {input.preprocessor} --output {params.folder} --seed {params.seed} > {log} 2>&1"

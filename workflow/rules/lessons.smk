@@ -32,7 +32,9 @@ rule build_lesson:
         mem_mb=memory(3000),
         runtime=minutes(10),
     params:
-        code=lambda wildcards: code_digest("build_lesson", PROJECT / f"lessons/{wildcards.lesson}.py"),
+        code=lambda wildcards: code_digest(
+            "build_lesson", PROJECT / f"lessons/{wildcards.lesson}.py"
+        ),
     shell:
         "python -m exprlab build-lesson --lesson {input.lesson} --page {output.page}"
         " --notebook {output.notebook} > {log} 2>&1"

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         counts="counts with labels (.h5ad)",
         split="table of sample_id and split",
         features="inputs of all samples (npy)",
+        preprocessor="the fitted preprocessing (JSON), which names the genes",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the pictures")
     add_seed(parser)
@@ -66,8 +67,10 @@ def _real(args: argparse.Namespace) -> dict[str, Any]:
 
     from exprlab.cli.training import read_features
     from exprlab.course.journey import travel
+    from exprlab.course.unit import take_apart
     from exprlab.data.streams import WEIGHTS, stream
     from exprlab.data.training_table import read_training_table
+    from exprlab.files import read_json
     from exprlab.keys import TRAIN
     from exprlab.nets.scratch import MLP
     from exprlab.outputs import n_outputs
@@ -83,7 +86,14 @@ def _real(args: argparse.Namespace) -> dict[str, Any]:
     batches = [dealt(np.arange(len(rows)), 64, args.seed, epoch) for epoch in range(EPOCHS)]
     journey = travel(features, labels, batches, network, LEARNING_RATE)
     print(f"the path: {100 * journey.explained:.0f} % of it lies in the plane drawn", flush=True)
+    # The hidden unit that speaks loudest for the second class, and the first sample of that class
+    # that it speaks for.
+    number = int((journey.hidden[-1][1] - journey.hidden[-1][0]).argmax())
+    speaks = network.layers[0].weighted_sums(features)[:, number] > 0
+    unit = take_apart(network, number, features[(labels == 1) & speaks][0])
+    genes = read_json(args.preprocessor)["genes"]
     return {
+        "perceptron": figures.perceptron_figure(unit, [genes[i] for i in unit.shown]),
         "network": figures.network_figure(journey.sizes, tuple(table.classes[-outputs:])),
         "descent": figures.descent_figure(journey),
         "hidden_units": figures.hidden_figure(journey, tuple(table.classes[:2])),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,6 +11,7 @@ from matplotlib.patches import FancyArrowPatch
 
 from exprlab.course.journey import Journey
 from exprlab.course.toys import XOR_INPUTS, XOR_LABELS, Path
+from exprlab.course.unit import Unit
 from exprlab.nets.activations import (
     ACTIVATIONS,
     relu,
@@ -160,6 +163,57 @@ def hidden_figure(journey: Journey, classes: tuple[str, str]) -> Figure:
     style.log_scale(right)
     right.legend()
     return figure
+
+
+@style.styled
+def perceptron_figure(unit: Unit, names: Sequence[str]) -> Figure:
+    """Draw a unit of a network with a sample's numbers: inputs, weights, sum, activation.
+
+    Parameters
+    ----------
+    unit
+        The unit.
+    names
+        Of the inputs that are shown.
+    """
+    figure = style.figure(8.6, 4.4)
+    axes = figure.subplots()
+    left = [
+        (style.short(name), f"{x:.2f}", f"x {w:+.3f} = {x * w:+.3f}")
+        for name, x, w in zip(names, unit.inputs, unit.weights, strict=True)
+    ]
+    left.append((f"{unit.others:,} other genes", "...", f"sum {unit.sum_of_others:+.3f}"))
+    left.append(("bias", "1", f"x {unit.bias:+.3f} = {unit.bias:+.3f}"))
+    for y, (name, value, product) in zip(np.linspace(2.2, -2.2, len(left)), left, strict=True):
+        _circle(axes, 0, y, value)
+        axes.text(-0.32, y, name, ha="right", va="center")
+        _join(axes, (0.17, y), (2.3, 0.0))
+        axes.text(0.28, y * 0.93, product, va="center", fontsize=8, zorder=4,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8})  # fmt: skip
+    for x, above, value in (
+        (2.5, "weighted sum", f"{unit.total:.3f}"),
+        (3.6, unit.activation, f"{unit.output:.3f}"),
+    ):
+        _circle(axes, x, 0, value, size=46)
+        axes.text(x, 0.62, above, ha="center", va="bottom")
+    _join(axes, (2.75, 0), (3.35, 0))
+    _join(axes, (3.85, 0), (4.35, 0))
+    axes.text(4.4, 0, "to the\nnext layer", va="center")
+    axes.set(xlim=(-2.1, 5.1), ylim=(-2.8, 2.8))
+    axes.set_axis_off()
+    return figure
+
+
+def _circle(axes: Axes, x: float, y: float, words: str, size: float = 34) -> None:
+    axes.plot(x, y, "o", markersize=size, color="white", markeredgecolor=style.INK, zorder=3)
+    axes.text(x, y, words, ha="center", va="center", fontsize=8, zorder=4)
+
+
+def _join(axes: Axes, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    arrow = FancyArrowPatch(
+        begin, end, arrowstyle="-|>", mutation_scale=10, color=style.MUTED, linewidth=0.9
+    )
+    axes.add_patch(arrow)
 
 
 @style.styled
