@@ -275,6 +275,25 @@ def test_bad_units_get_a_message_that_teaches() -> None:
         Perceptron([1.0, 2.0])([1.0, 2.0, 3.0])
 
 
+def test_layers_that_do_not_fit_get_a_message_that_teaches() -> None:
+    layers = [Layer(np.ones((3, 2)), np.zeros(3)), Layer(np.ones((1, 2)), np.zeros(1))]
+    with pytest.raises(ValueError, match=r"layer 2: .* for 2 inputs; layer 1 has 3 units"):
+        MLP(layers)
+
+
+def test_a_hidden_layer_without_activation_passes_the_error_on() -> None:
+    rng = np.random.default_rng(0)
+    network = MLP.random(4, [3, 2], 1, rng, "tanh")
+    network.layers[0].activation = None
+    features, labels = rng.normal(size=(6, 4)), np.arange(6) % 2
+    _, gradients = network.backpropagate(features, labels)
+    first, losses = network.layers[0].weights, []
+    for shift in (1e-5, -2e-5):
+        first[1, 2] += shift
+        losses.append(cross_entropy(network.logits(features), labels))
+    assert gradients[0].weights[1, 2] == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-6)
+
+
 def test_relu_of_a_missing_value_is_missing() -> None:
     assert np.isnan(relu(np.nan))
 

@@ -181,7 +181,7 @@ def test_other_mistakes_are_named() -> None:
     for column in ("label", "patient"):
         broken = table.copy()
         broken.loc["s0007", column] = None
-        with pytest.raises(UserError, match=f"'s0007' has no {column}"):
+        with pytest.raises(UserError, match=f"'s0007' has no {column}; .*: fill it in"):
             split_samples(broken, DEFAULT, 0)
 
 

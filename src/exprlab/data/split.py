@@ -30,6 +30,13 @@ from exprlab.keys import (
     VAL,
 )
 
+# What to say of a sample without one.
+WITHOUT = {
+    LABEL: "nothing can be learnt from it or tested on it: fill it in, or leave the sample out",
+    PATIENT: "other samples of the same patient could come to another side: fill it in (a name of "
+    "its own if the patient gave no other), or leave the sample out",
+}
+
 
 def split_samples(
     samples: pd.DataFrame, config: SplitConfig, seed: int, fold: int | None = None
@@ -211,7 +218,7 @@ def _check_complete(samples: pd.DataFrame) -> None:
     for column in {LABEL, PATIENT} & set(samples):
         empty = samples.index[samples[column].isna()]
         if len(empty):
-            raise UserError(f"split: sample '{empty[0]}' has no {column}")
+            raise UserError(f"split: sample '{empty[0]}' has no {column}; {WITHOUT[column]}")
     found = samples[LABEL].astype(str).unique()
     if len(found) < 2:
         raise UserError(f"split: only the class '{found[0]}' occurs; a classifier needs two")

@@ -121,6 +121,7 @@ def run_lesson(notebook: NotebookNode, folder: Path, name: str) -> None:
             config=Config(AsyncKernelManager=sockets),
             timeout=LONGEST,
             record_timing=False,
+            coalesce_streams=True,  # else the pieces depend on when the kernel flushes
             resources={"metadata": {"path": str(folder)}},
         )
         try:

@@ -90,10 +90,22 @@ class MLP:
 
     One logit tells two classes apart, and sigmoid makes it a probability; K classes have K, and
     softmax.
+
+    Raises
+    ------
+    ValueError
+        If a layer has not as many inputs as the one before it has units.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
+        for number, (below, layer) in enumerate(pairwise(self.layers), start=2):
+            if layer.weights.shape[1] != len(below.bias):
+                raise ValueError(
+                    f"layer {number}: found weights of shape {layer.weights.shape}, for "
+                    f"{layer.weights.shape[1]} inputs; layer {number - 1} has {len(below.bias)} "
+                    f"units, and their outputs are these inputs: shape (n_units, {len(below.bias)})"
+                )
 
     @classmethod
     def random(
@@ -158,9 +170,10 @@ class MLP:
         for depth in reversed(range(len(self.layers))):
             gradients.append(Gradient(error.T @ inputs[depth], error.sum(axis=0)))
             if depth:
+                error = error @ self.layers[depth].weights
                 below = self.layers[depth - 1].activation
-                assert below is not None  # only the last layer has none
-                error = (error @ self.layers[depth].weights) * below.derivative(sums[depth - 1])
+                if below:  # without one the outputs are the sums
+                    error = error * below.derivative(sums[depth - 1])
         return cross_entropy(sums[-1], labels), gradients[::-1]
 
 
