@@ -85,12 +85,15 @@ def _real(args: argparse.Namespace) -> dict[str, Any]:
     network = MLP.random(features.shape[1], [HIDDEN], outputs, rng, dtype=np.float32)
     batches = [dealt(np.arange(len(rows)), 64, args.seed, epoch) for epoch in range(EPOCHS)]
     journey = travel(features, labels, batches, network, LEARNING_RATE)
+    first, last = journey.losses[0], journey.losses[-1]
+    print(f"{EPOCHS} epochs: training loss from {first:.3f} to {last:.3f}", flush=True)
     print(f"the path: {100 * journey.explained:.0f} % of it lies in the plane drawn", flush=True)
-    # The hidden unit that speaks loudest for the second class, and the first sample of that class
-    # that it speaks for.
+    # The hidden unit that speaks loudest for the second class, and the sample of that class that
+    # it speaks loudest for.
     number = int((journey.hidden[-1][1] - journey.hidden[-1][0]).argmax())
-    speaks = network.layers[0].weighted_sums(features)[:, number] > 0
-    unit = take_apart(network, number, features[(labels == 1) & speaks][0])
+    second = features[labels == 1]
+    loudest = network.layers[0].weighted_sums(second)[:, number].argmax()
+    unit = take_apart(network, number, second[loudest])
     genes = read_json(args.preprocessor)["genes"]
     return {
         "perceptron": figures.perceptron_figure(unit, [genes[i] for i in unit.shown]),
