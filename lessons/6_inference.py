@@ -28,9 +28,11 @@ import numpy as np
 import pandas as pd
 
 from exprlab.errors import UserError
-from exprlab.lessons.commands import call
+from exprlab.lessons.commands import call, forget_surroundings
 from exprlab.lessons.show import show
 from exprlab.plotting import lesson_figures
+
+forget_surroundings()  # this may run inside another workflow
 
 # %% [markdown]
 # ## A trained model

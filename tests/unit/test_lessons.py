@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -97,7 +98,9 @@ def test_a_check_that_tells_nothing_is_refused(lesson: Path) -> None:
         run_lesson(read_lesson(lesson), lesson.parent, lesson.name)
 
 
-def test_a_cell_that_fails_is_told_with_its_code(lesson: Path, capfd: pytest.CaptureFixture) -> None:
+def test_a_cell_that_fails_is_told_with_its_code(
+    lesson: Path, capfd: pytest.CaptureFixture
+) -> None:
     lesson.write_text(TEXT.replace("two = one + one", "two = one + three"))
     command = [sys.executable, "-m", "exprlab", "build-lesson", "--lesson", str(lesson)]
     outputs = [lesson.with_suffix(".html"), lesson.with_suffix(".ipynb")]
@@ -114,8 +117,13 @@ def test_a_cell_that_fails_is_told_with_its_code(lesson: Path, capfd: pytest.Cap
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('tags=["solution"]', "", "has the tag exercise; the next one must have the tag solution"),
-        ('tags=["check"]', "", "has the tag solution; the next one must have the tag check, found"),
+        (' tags=["solution"]', "", "cell 4 has the tag none after exercise"),
+        (' tags=["check"]', "", "cell 5 has the tag none after solution"),
+        (' tags=["exercise"]', "", "cell 4 has the tag solution; the tags"),
+        ('["solution"]', '["solutoin"]', "cell 4 has the tag solutoin after exercise"),
+        ('["solution"]', '["solution", "check"]', "cell 4 has the tag solution, check after"),
+        ("# %% tags", "# %% [markdown]\n# words\n\n# %% tags", "cell 5 has the tag none after"),
+        ('# %% tags=["check"]\n', "", "the last cell has the tag solution; check is missing"),
     ],
 )
 def test_an_exercise_has_a_solution_and_a_check(
@@ -124,6 +132,37 @@ def test_an_exercise_has_a_solution_and_a_check(
     lesson.write_text(TEXT.replace(old, new))
     with pytest.raises(UserError, match=message):
         read_lesson(lesson)
+
+
+def test_a_check_that_is_no_python_is_not_taken_for_one_that_fails(lesson: Path) -> None:
+    lesson.write_text(TEXT.replace("assert two == 2", "assert two two"))
+    with pytest.raises(UserError, match="SyntaxError"):
+        run_lesson(read_lesson(lesson), lesson.parent, lesson.name)
+
+
+def test_a_kernel_that_dies_is_told_in_a_line(lesson: Path) -> None:
+    lesson.write_text(TEXT.replace("one = 1", "import os, signal; os.kill(os.getpid(), 9)"))
+    with pytest.raises(UserError, match=r"9_small\.py: the kernel that ran it has ended") as told:
+        run_lesson(read_lesson(lesson), lesson.parent, lesson.name)
+    assert "\n" not in str(told.value)
+
+
+def test_the_readers_own_set_up_does_not_reach_a_lesson(
+    lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = tmp_path / "start.py"
+    start.write_text("print('started')\n")
+    kernel = tmp_path / "share/kernels/python3/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text('{"argv": ["false"], "display_name": "Other", "language": "python"}')
+    deep = tmp_path / ("long" * 30)
+    deep.mkdir()
+    monkeypatch.setenv("PYTHONSTARTUP", str(start))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    notebook = read_lesson(lesson)
+    run_lesson(notebook, lesson.parent, lesson.name)
+    assert [o.text for o in notebook.cells[1].outputs] == ["<one> 1\n"]
 
 
 def test_a_lesson_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from exprlab.plotting import comparison_figures as comparison
 from exprlab.plotting import data_figures as data
 from exprlab.plotting import run_figures, style
 from exprlab.plotting.learning_figures import learning_figure
-from exprlab.plotting.training_figures import layers_figure, training_figure
+from exprlab.plotting.training_figures import gradient_norms, layers_figure, training_figure
 
 CLASS_LIGHTNESS_GAP = 30
 MODELS, SPLITS = ["mlp", "logistic"], ["seed-0", "seed-1"]
@@ -239,8 +239,8 @@ def test_training_curves_are_the_table(figures: dict[str, Figure]) -> None:
     assert_line(figure, "val/loss", [0, 2, 4], [0.70, 0.50, 0.55])
     assert_line(figure, "val/auroc", [0, 2, 4], [0.50, 0.80, 0.81])
     assert_line(figure, "train/gradient_norm/layer_1", [2, 4], [0.01, 0.02])
-    # Nothing at all is drawn at the foot of a logarithmic axis.
-    assert_line(figure, "train/gradient_norm/layer_2", [2, 4], [0.30, 1e-12])
+    # A logarithmic axis has no place for nothing at all.
+    assert_line(figure, "train/gradient_norm/layer_2", [2, 4], [0.30, np.nan])
     marks = lines(figure, "best")
     assert len(marks) == len(figure.axes) == 3
     assert {mark.get_xdata()[0] for mark in marks} == {2}
@@ -262,6 +262,16 @@ def test_a_path_is_drawn_over_the_sorted_strengths(figures: dict[str, Figure]) -
 def test_a_model_without_curves_gives_a_note() -> None:
     figure = training_figure(table([]), {})
     assert "no training curves" in figure.texts[0].get_text()
+    assert len(style.png_bytes(figure)) > 0
+
+
+def test_gradients_that_are_no_numbers_leave_the_others_in_their_epochs() -> None:
+    broken = [(s, e, n, np.inf if (e, n[-1]) == (1, "2") else v) for s, e, n, v in TRAINING]
+    epochs, norms = gradient_norms(table(broken))
+    assert epochs.tolist() == [1, 2]
+    np.testing.assert_array_equal(norms, [[0.01, np.nan], [0.02, 0.0]])
+    figure = training_figure(table(broken), {"best_epoch": 1})
+    assert_line(figure, "train/gradient_norm/layer_1", [2, 4], [0.01, 0.02])
     assert len(style.png_bytes(figure)) > 0
 
 

@@ -19,7 +19,7 @@ try:
     from exprlab.errors import UserError
     from exprlab.failures.ends import OUT_OF_MEMORY, TIME_LIMIT, earlier_ends
     from exprlab.failures.listen import FailedJobs
-    from exprlab.files import digest_of
+    from exprlab.files import digest_of, files_below, sha256
     from exprlab.keys import LEAVE_ONE_BATCH_OUT, ORACLE, SIDE_FILES
     from exprlab.keys import SPLIT_PATTERN, WHOLE_SPLIT_PATTERN, split_name, split_parts
     from exprlab.provenance.code import code_digest
@@ -165,7 +165,8 @@ os.environ.setdefault("EXPRLAB_COMMAND", shlex.join(["snakemake", *sys.argv[1:]]
 
 # The conda environment's own set-up script is told nothing else of where this project is.
 RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
-os.environ.update(EXPRLAB_SOURCE=os.path.dirname(os.path.dirname(RULES)))
+PROJECT = Path(RULES).parents[1]
+os.environ.update(EXPRLAB_SOURCE=str(PROJECT))
 # In a job that was submitted to SLURM, srun starts the processes of a training that has several.
 if workflow.remote_exec and "SLURM_JOB_ID" in os.environ:
     os.environ.update(EXPRLAB_SRUN="1")
@@ -424,6 +425,18 @@ def data_files(*names, datasets=DATASETS):
 def oracle_files(name, splits=splits_of):
     """Give this file of the oracle in every split of the data sets whose truth is known."""
     return split_files(f"{{dataset}}/oracle/{{split}}/{name}", SIMULATED, splits)
+
+
+def lesson_digest(wildcards):
+    """Give a digest of the code behind a lesson: of the whole project where it calls commands."""
+    lesson = PROJECT / "lessons" / f"{wildcards.lesson}.py"
+    code = code_digest("build_lesson", lesson)
+    if "exprlab.lessons.commands" not in lesson.read_text(encoding="utf-8"):
+        return code
+    called = [PROJECT / "Snakefile", *sorted((PROJECT / "src").rglob("*.py"))]
+    for folder in ("config", "profiles", "workflow"):
+        called += files_below(PROJECT / folder)
+    return digest_of([code, *map(sha256, called)])
 
 
 def run_folders(wildcards, input):

@@ -10,7 +10,11 @@ LESSONS = [
     "7_honest_evaluation",
     "8_workflow",
 ]
-PROJECT = Path(RULES).parents[1]
+# Each with the ones beside it, to which its page links.
+BESIDE = {
+    lesson: {"before": before, "after": after}
+    for before, lesson, after in zip(["", *LESSONS], LESSONS, [*LESSONS[1:], ""])
+}
 
 
 rule build_lesson:
@@ -32,12 +36,13 @@ rule build_lesson:
         mem_mb=memory(3000),
         runtime=minutes(10),
     params:
-        code=lambda wildcards: code_digest(
-            "build_lesson", PROJECT / f"lessons/{wildcards.lesson}.py"
-        ),
+        before=lambda wildcards: BESIDE[wildcards.lesson]["before"],
+        after=lambda wildcards: BESIDE[wildcards.lesson]["after"],
+        code=lesson_digest,
     shell:
-        "python -m exprlab build-lesson --lesson {input.lesson} --page {output.page}"
-        " --notebook {output.notebook} > {log} 2>&1"
+        "python -m exprlab build-lesson --lesson {input.lesson:q} --page {output.page}"
+        " --notebook {output.notebook} --before={params.before} --after={params.after}"
+        " > {log} 2>&1"
 
 
 rule lessons:

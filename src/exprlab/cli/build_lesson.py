@@ -18,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         page="page to write (.html)",
         notebook="notebook without solutions to write (.ipynb)",
     )
+    parser.add_argument("--before", default="", metavar="NAME", help="the lesson before it")
+    parser.add_argument("--after", default="", metavar="NAME", help="the lesson after it")
     add_threads(parser)
 
 
@@ -36,15 +38,12 @@ def run(args: argparse.Namespace) -> None:
     from exprlab.files import atomic_path
 
     os.environ.update(MPLBACKEND="agg")
-    folder = args.lesson.resolve().parent
-    names = sorted(path.stem for path in folder.glob("[0-9]*.py"))
     notebook = read_lesson(args.lesson)
     begin = time.monotonic()
-    run_lesson(notebook, folder.parent, args.lesson.name)
-    place = names.index(args.lesson.stem) if args.lesson.stem in names else len(names)
-    before, after = names[:place][-1:], names[place + 1 :][:1]
+    run_lesson(notebook, args.lesson.resolve().parents[1], args.lesson.name)
     with atomic_path(args.page) as temporary:
-        temporary.write_text(lesson_page(notebook, *(before or [""]), *after), encoding="utf-8")
+        page = lesson_page(notebook, args.before, args.after)
+        temporary.write_text(page, encoding="utf-8")
     with atomic_path(args.notebook) as temporary:
         nbformat.write(for_students(notebook), temporary)
     print(f"{args.page} and {args.notebook}: run in {time.monotonic() - begin:.0f} s", flush=True)

@@ -7,17 +7,26 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from exprlab.errors import UserError
 
-# What a Snakemake around the lesson, a cluster or a tracking server has set is not meant for the
-# one inside.
+# Variables that a Snakemake around the lesson, a cluster or a tracking server sets; they are not
+# meant for the Snakemake inside.
 OUTER = ("EXPRLAB_", "MLFLOW_", "SLURM_", "SNAKEMAKE_")
 # Lines of a failed command that are worth a look.
 LAST = 25
+# Letters of a line of output that a page shows unbroken, and how `exprlab why` indents its lists.
+WIDTH, INDENT = 84, " " * 12
+
+
+def forget_surroundings() -> None:
+    """Remove from this process what a Snakemake, a cluster or a server around it has set."""
+    for name in [name for name in os.environ if name.startswith(OUTER)]:
+        del os.environ[name]
 
 
 def call(module: str, *words: object, folder: Path) -> str:
@@ -28,12 +37,15 @@ def call(module: str, *words: object, folder: Path) -> str:
     UserError
         If it fails, with the end of what it said.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OUTER)}
+    own = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(folder / ".cache"),
+    }  # for Snakemake's copies of files
     done = subprocess.run(
         # Not what lies in the folder (-P): a file there may be called as a module is.
         [sys.executable, "-P", "-m", module, *map(str, words)],
         cwd=folder,
-        env={**kept, "XDG_CACHE_HOME": str(folder / ".cache")},  # Snakemake's copies of sources
+        env=own,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -56,8 +68,10 @@ def lines_with(text: str, part: str) -> str:
 
 
 def without_times(text: str) -> str:
-    """Return what `exprlab why` says without the time that jobs took on this machine."""
-    return re.sub(r"; about [^()]* of job time last time[^()]*(?:\([^()]*\))?", "", text).strip()
+    """Return what `exprlab why` says without the time that jobs took here, in lines that fit."""
+    text = re.sub(r"; about [^()]* of job time last time[^()]*(?:\([^()]*\))?", "", text)
+    lines = re.sub(rf",\n {{{len(INDENT)}}}(?=\S)", ", ", text).strip().splitlines()
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent=INDENT) for line in lines)
 
 
 def block_of(text: str, beginning: str) -> str:

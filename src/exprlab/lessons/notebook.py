@@ -20,17 +20,19 @@ from traitlets.config import Config
 
 from exprlab.errors import UserError
 
-EXERCISE, SOLUTION, CHECK = "exercise", "solution", "check"
+ORDER = EXERCISE, SOLUTION, CHECK = "exercise", "solution", "check"
+FOLLOWS = {EXERCISE: SOLUTION, SOLUTION: CHECK}
 # Shows that a check tells an exercise that nobody has solved.
 PROOF = """
+_check = compile({check!r}, "check", "exec")
 try:
-    exec({check!r})
+    exec(_check)
 except Exception:
     pass
 else:
     raise AssertionError("this check passes without its solution")
 """
-LONGEST = 600  # seconds that a cell may take; those of ours take a few
+LONGEST = 300  # seconds that a cell may take; those of ours take a few
 
 
 def read_lesson(path: Path) -> NotebookNode:
@@ -55,16 +57,23 @@ def read_lesson(path: Path) -> NotebookNode:
 
 
 def _check_exercises(path: Path, notebook: NotebookNode) -> None:
-    """Refuse an exercise without a solution and a check right after it."""
-    tags = [next(iter(tags_of(cell)), "") for cell in notebook.cells if cell.cell_type == "code"]
-    for place, tag in enumerate(tags):
-        expected = {EXERCISE: SOLUTION, SOLUTION: CHECK}.get(tag)
-        follows = tags[place + 1] if place + 1 < len(tags) else ""
-        if expected and follows != expected:
+    """Refuse cells whose tags are not those of an exercise, its solution and its check in turn.
+
+    Else a solution could come into the students' notebook, or a check be never proven.
+    """
+    before = ""
+    for number, cell in enumerate(notebook.cells, start=1):
+        found = ", ".join(tags_of(cell))
+        allowed = (FOLLOWS[before],) if before in FOLLOWS else ("", EXERCISE)
+        if found not in allowed:
             raise UserError(
-                f"{path}: code cell {place + 1} has the tag {tag}; the next one must have the tag "
-                f"{expected}, found {follows or 'none'}"
+                f"{path}: cell {number} has the tag {found or 'none'}"
+                f"{f' after {before}' if before else ''}; the tags {', '.join(ORDER)} stand in "
+                "this order, on three cells one after another"
             )
+        before = found
+    if before in FOLLOWS:
+        raise UserError(f"{path}: the last cell has the tag {before}; {FOLLOWS[before]} is missing")
 
 
 def tags_of(cell: NotebookNode) -> list[str]:
@@ -105,32 +114,53 @@ def run_lesson(notebook: NotebookNode, folder: Path, name: str) -> None:
     UserError
         If a cell fails, with its code and its error.
     """
-    # Short, because it holds sockets, whose paths may have some hundred letters.
-    with tempfile.TemporaryDirectory(prefix="lesson-") as own:
-        # Files in place of ports: nothing listens, and no two kernels take the same.
-        sockets = {
-            "transport": "ipc",
-            "ip": f"{own}/kernel",
-            "connection_file": f"{own}/kernel.json",
-        }
+    with tempfile.TemporaryDirectory(prefix="lesson-", dir=_short_folder()) as own:
         proven = NotebookNode(notebook)
         proven.cells = _with_proofs(notebook.cells)
         client = NotebookClient(
             proven,
             kernel_name="python3",
-            config=Config(AsyncKernelManager=sockets),
+            # Files in place of ports: nothing listens, and no two kernels take the same.
+            config=Config(
+                AsyncKernelManager={
+                    "transport": "ipc",
+                    "ip": f"{own}/kernel",
+                    "connection_file": f"{own}/kernel.json",
+                }
+            ),
             timeout=LONGEST,
             record_timing=False,
             coalesce_streams=True,  # else the pieces depend on when the kernel flushes
             resources={"metadata": {"path": str(folder)}},
         )
         try:
-            # The reader's own start-up files and history are no part of a lesson.
-            client.execute(env={**os.environ, "IPYTHONDIR": own, "PYTHONHASHSEED": "0"})
+            client.execute(env=_environment(Path(own)))
         except CellTimeoutError as error:
             raise UserError(f"{name}: a cell took longer than {LONGEST} s\n{error}") from None
         except CellExecutionError as error:
             raise UserError(f"{name}: a cell failed\n{_plain(str(error))}") from None
+        except Exception as error:  # of many kinds, if the kernel ends while it is asked
+            raise UserError(
+                f"{name}: the kernel that ran it has ended (stopped, or out of memory?): "
+                f"{type(error).__name__}: {error}"
+            ) from None
+
+
+def _short_folder() -> str:
+    """Return where temporary files go; the path of a socket has little more than 100 letters."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) < 60 else "/tmp"
+
+
+def _environment(own: Path) -> dict[str, str]:
+    """Return the variables of the kernel; the reader's own start-up files are no part of a lesson.
+
+    Of this process, too, those by which another kernel than that of this Python could be found.
+    """
+    os.environ.pop("JUPYTER_PATH", None)
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONSTARTUP"}
+    return {**kept, "IPYTHONDIR": str(own), "PYTHONHASHSEED": "0"}
 
 
 def _with_proofs(cells: list[NotebookNode]) -> list[NotebookNode]:

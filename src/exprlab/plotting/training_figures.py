@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from exprlab.keys import TRAIN_LOSS, TRAIN_STEP_LOSS, VAL_AUROC, VAL_LOSS, gradient_norm
+from exprlab.keys import (
+    GRADIENT_NORM,
+    TRAIN_LOSS,
+    TRAIN_STEP_LOSS,
+    VAL_AUROC,
+    VAL_LOSS,
+    gradient_norm,
+)
 from exprlab.plotting import style
 
 TRAIN_LOOK = {"color": style.model_style(0).colour, "linestyle": "-"}
@@ -26,7 +32,7 @@ BEST_LOOK = {"color": style.INK, "linewidth": 1.3, "linestyle": ":"}
 STEP_LOSS_QUANTILE = 0.98
 MOST_MARKERS = 60
 LAYER_LINES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)))
-SHORTEST = 1e-12  # a logarithmic axis has no 0
+MOST_NAMED = 5  # layers of a legend
 
 
 def curve(metrics: Mapping[str, Sequence[Any]], name: str) -> tuple[np.ndarray, ...]:
@@ -72,19 +78,27 @@ def training_figure(
     return _curves_figure(metrics, network)
 
 
-def gradient_norms(metrics: Mapping[str, Sequence[Any]]) -> np.ndarray:
-    """Return how long each layer's gradient was in each epoch, (n_epochs, n_layers)."""
-    layers = itertools.takewhile(
-        len, (curve(metrics, gradient_norm(n))[2] for n in itertools.count(1))
-    )
-    return np.column_stack([*layers] or [np.empty((0, 0))])
+def gradient_norms(metrics: Mapping[str, Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the epochs, (n_epochs,), and each layer's gradient norm, (n_epochs, n_layers).
+
+    Norms that were not finite, as of a training that diverged, are NaN.
+    """
+    found: dict[int, dict[int, float]] = {}
+    for epoch, name, value in zip(*(metrics[c] for c in ("epoch", "name", "value")), strict=True):
+        if name.startswith(GRADIENT_NORM):
+            norm = float(value) if np.isfinite(float(value)) else np.nan
+            found.setdefault(int(epoch), {})[int(name.rsplit("_", 1)[1])] = norm
+    epochs = sorted(found)
+    n_layers = max((max(layers) for layers in found.values()), default=0)
+    norms = [[found[e].get(n, np.nan) for n in range(1, n_layers + 1)] for e in epochs]
+    return np.array(epochs), np.reshape(norms, (len(epochs), n_layers))
 
 
 def _curves_figure(metrics: Mapping[str, Sequence[Any]], network: Mapping[str, Any]) -> Figure:
     draw = [_draw_losses]
     if len(curve(metrics, VAL_AUROC)[0]):
         draw.append(_draw_auroc)
-    if len(curve(metrics, gradient_norm(1))[0]):
+    if np.isfinite(gradient_norms(metrics)[1]).any():
         draw.append(_draw_gradients)
     result = style.figure(5.6, 2.4 + 1.4 * len(draw))
     heights = (2, 1.2, 1.2)[: len(draw)]
@@ -113,19 +127,29 @@ def _draw_auroc(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
 
 
 def _draw_gradients(axes: Axes, metrics: Mapping[str, Sequence[Any]]) -> None:
-    """Draw each layer's gradient; the first and the last are named where they end."""
-    norms, (step, _, _) = gradient_norms(metrics), curve(metrics, gradient_norm(1))
+    """Draw each layer's gradient, the darker the nearer to the inputs; of many, some are named."""
+    epochs, norms = gradient_norms(metrics)
+    step, epoch, _ = curve(metrics, TRAIN_LOSS)
+    place = dict(zip(epoch, step, strict=True))
     n_layers = norms.shape[1]
-    for layer, norm in enumerate(norms.T, start=1):
-        shade = str(0.65 * (layer - 1) / max(1, n_layers - 1))  # the first layer is black
-        axes.plot(step, np.maximum(norm, SHORTEST), gid=gradient_norm(layer), color=shade,
-                  linewidth=1.2, linestyle=LAYER_LINES[layer % len(LAYER_LINES)],
-                  label=str(layer))  # fmt: skip
+    named = set(np.linspace(1, n_layers, min(n_layers, MOST_NAMED)).round())
+    for layer, norm in enumerate(_on_log_axis(norms).T, start=1):
+        axes.plot(
+            [place.get(e, np.nan) for e in epochs], norm, gid=gradient_norm(layer),
+            color=str(0.65 * (layer - 1) / max(1, n_layers - 1)), linewidth=1.2, marker=".",
+            markersize=3, linestyle=LAYER_LINES[layer % len(LAYER_LINES)],
+            label=str(layer) if layer in named else None, **_sparse(norm),
+        )  # fmt: skip
     axes.set_ylabel("gradient norm")
     style.log_scale(axes)
     axes.legend(
         fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), title="layer", title_fontsize=7
     )
+
+
+def _on_log_axis(norms: np.ndarray) -> np.ndarray:
+    """Return norms without those that a logarithmic axis cannot show: no gradient at all."""
+    return np.where(norms > 0, norms, np.nan)
 
 
 @style.styled
@@ -141,7 +165,7 @@ def layers_figure(norms: Mapping[str, np.ndarray]) -> Figure:
     axes = result.subplots()
     for number, (model, norm) in enumerate(norms.items()):
         look = style.model_style(number)
-        axes.plot(np.arange(1, len(norm) + 1), np.maximum(norm, SHORTEST), gid=model,
+        axes.plot(np.arange(1, len(norm) + 1), _on_log_axis(norm), gid=model,
                   color=look.colour, linestyle=look.line, marker=look.marker,
                   label=style.short(model))  # fmt: skip
     deepest = max(len(norm) for norm in norms.values())

@@ -36,9 +36,9 @@ def code_digest(command: str, script: Path | None = None) -> str:
         Name of a module of exprlab.cli.
     script
         A file of Python that the command runs, which imports more of exprlab. Its own text is not
-        covered: to a rule it is an input.
+        covered: to a rule it is an input. One that is not Python is for the command to refuse.
     """
-    starts = [_module(command), script] if script else [_module(command)]
+    starts = [_module(command), script] if script and _is_python(script) else [_module(command)]
     closure = module_closure(*starts)
     modules = _module_digests([path for path in closure if path != script])
     parts = [*modules.items(), *_packages_used(closure).items()]
@@ -104,6 +104,14 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         _drop_docstring(node)
     return ast.dump(tree), frozenset(names)
+
+
+def _is_python(path: Path) -> bool:
+    try:
+        _read(path)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _drop_docstring(node: ast.AST) -> None:

@@ -29,17 +29,24 @@ def gradients_figure(
     """
     norms = {}
     for model, splits in runs.items():
-        first = [gradient_norms(run.metrics)[:1] for run in splits.values()]
-        if first and all(found.size for found in first) and first[0].shape[1] > 1:
-            norms[model] = np.mean(first, axis=0)[0]
+        first = [_first_epoch(run) for run in splits.values()]
+        if first and all(len(found) > 1 for found in first):
+            norms[model] = np.mean(first, axis=0)
     if len(norms) < 2:
         return None
     text = f"Gradient norm of each layer in the first epoch, {listing(list(norms))}, {dataset}"
     return layers_figure(norms), text, _caption(norms)
 
 
+def _first_epoch(run: RunInputs) -> np.ndarray:
+    """Return the norm of each layer in the first epoch; of no layer if one is not finite."""
+    epochs, norms = gradient_norms(run.metrics)
+    found = norms[epochs == 1]
+    return found[0] if found.size and np.isfinite(found).all() else np.empty(0)
+
+
 def _caption(norms: Mapping[str, np.ndarray]) -> str:
-    shares = {model: float(norm[0] / norm[-1]) for model, norm in norms.items() if norm[-1] > 0}
+    shares = {m: float(norm[0] / norm[-1]) if norm[-1] > 0 else 0.0 for m, norm in norms.items()}
     listed = listing([f"{share:.2g} ({model})" for model, share in shares.items()])
     gone = [model for model, share in shares.items() if share < VANISHED]
     conclusion = (
@@ -50,6 +57,6 @@ def _caption(norms: Mapping[str, np.ndarray]) -> str:
     )
     return (
         "How strongly the loss pulls at the weights of each layer in the first epoch, mean over "
-        f"steps and splits. Gradient of the first layer as a share of the last one's: {listed}. "
-        f"{conclusion}"
+        f"steps and splits; a layer without any gradient has no mark. Gradient of the first layer "
+        f"as a share of the last one's: {listed}. {conclusion}"
     )

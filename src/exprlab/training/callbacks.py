@@ -65,8 +65,10 @@ class Curves(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, module: Classifier, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Keep how long the gradient of each layer is: of all processes, in true scale."""
-        self._norms.append(module.gradient_norms())
+        """Keep how long the gradient of each layer is, of all processes together."""
+        # Half precision scales the loss up; a fused optimiser scales its gradients down by itself.
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        self._norms.append(module.gradient_norms(scaler.get_scale() if scaler else 1.0))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
@@ -89,8 +91,7 @@ class Curves(pl.Callback):
         if mean is not None:
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             rows += [(at, epoch, TRAIN_LOSS, mean), (at, epoch, LEARNING_RATE, rate)]
-            of_layers = torch.stack(norms).double().mean(dim=0).tolist()
-            rows += [(at, epoch, gradient_norm(n), x) for n, x in enumerate(of_layers, start=1)]
+            rows += [(at, epoch, gradient_norm(n), x) for n, x in enumerate(_means(norms), start=1)]
         rows += [(at, epoch, VAL_LOSS, loss), (at, epoch, VAL_AUROC, auroc)]
         self._writer.add(rows, times or None)
         self._print(epoch, at, mean, loss, auroc)
@@ -120,3 +121,9 @@ class Curves(pl.Callback):
             f"val loss {loss:.4f}  val auroc {auroc:.4f}",
             flush=True,
         )
+
+
+def _means(norms: list[torch.Tensor]) -> list[float]:
+    """Return the mean norm of each layer over steps; those that overflowed moved no weight."""
+    each = torch.stack(norms).cpu().double()
+    return each.where(each.isfinite(), torch.nan).nanmean(dim=0).tolist()

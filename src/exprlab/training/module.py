@@ -77,14 +77,19 @@ class Classifier(pl.LightningModule):
         return {"loss": share * fit + penalty, "fit": fit.detach()}
 
     @torch.no_grad()
-    def gradient_norms(self) -> torch.Tensor:
+    def gradient_norms(self, scale: float = 1.0) -> torch.Tensor:
         """Return how long the gradient of the loss by each layer's weights is, (n_layers,).
 
         After backpropagation, without the penalty. Of networks that are trained side by side the
         root of the mean square.
+
+        Parameters
+        ----------
+        scale
+            What the loss was multiplied by before backpropagation, as in mixed precision.
         """
-        first, *others = self.network.weights
-        slopes = [first.grad - self.config.l1 * first.sign(), *(other.grad for other in others)]
+        first, *others = (weight.grad / scale for weight in self.network.weights)
+        slopes = [first - self.config.l1 * self.network.weights[0].sign(), *others]
         norms = torch.stack([torch.linalg.vector_norm(slope) for slope in slopes])
         return norms / math.sqrt(self.n_networks)
 
