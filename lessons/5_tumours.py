@@ -152,8 +152,7 @@ print(f"{sum(sizes):,} weights and biases")
 # thousand for each training sample, so the network *can* learn the samples by heart. Remember that
 # when you read the losses.
 #
-# Two mistakes are refused: counts of all genes in place of features, and labels that are words
-# (`<U9` is NumPy's name for words of up to nine letters).
+# Two mistakes are refused: counts of all genes in place of features, and labels that are words.
 
 # %%
 words = samples["label"].to_numpy(dtype=str)

@@ -253,6 +253,7 @@ GOOD, LABELS = np.zeros((5, 4)), np.array([0, 1, 0, 1, 0])
         (GOOD, LABELS[:4], ["found shape (4,)", "(5,)"]),
         (GOOD, LABELS[:, None], ["found shape (5, 1)", "(5,)"]),
         (GOOD, LABELS * 0.5, ["float64", "whole numbers"]),
+        (GOOD, np.array(["benign"] * 5), ["words, such as benign", "whole numbers"]),
     ],
 )
 def test_bad_samples_get_a_message_that_teaches(

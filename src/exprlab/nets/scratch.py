@@ -262,8 +262,10 @@ def check_labels(labels: NDArray, n_classes: int, n_samples: int) -> None:
             f"({n_samples},): the loss compares a sample's probabilities with its own class"
         )
     if not np.issubdtype(labels.dtype, np.integer):
+        of_words = labels.dtype.kind in "OSU" and labels.size
+        found = f"words, such as {labels[0]!s}" if of_words else labels.dtype
         raise ValueError(
-            f"labels: found {labels.dtype}; they count the classes, as whole numbers: a label "
+            f"labels: found {found}; they count the classes, as whole numbers: a label "
             "picks the probability whose logarithm is the loss"
         )
     wrong = labels[(labels < 0) | (labels >= n_classes)]
