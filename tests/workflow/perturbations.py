@@ -22,6 +22,9 @@ from cluster.lab import HURRY, PROFILE, groups_of_profile, lab_cluster, submitte
 from workflow.conftest import PROJECT, Workflow
 from workflow.disturb import benchmarks, kill_all, kill_in, wait_until
 
+# A world and the options of Snakemake that it is run with; and one that is run, from the first.
+Way = tuple[Workflow, tuple[str, ...]]
+Perturbation = Callable[[Workflow, Path], Workflow]
 # Everything but the publication.
 TARGET = "results/manifest.json"
 # Processors as QEMU calls them, without features that it would warn about.
@@ -62,26 +65,70 @@ def again(first: Workflow, folder: Path) -> Workflow:
     return finish(replace(first, folder=folder), "--forceall")
 
 
-def one_core(first: Workflow, folder: Path) -> Workflow:
+def one_core(world: Workflow) -> Way:
     """One job after another."""
-    return finish(replace(first, folder=folder), "--cores", "1")
+    return world, ("--cores", "1")
 
 
-def four_cores(first: Workflow, folder: Path) -> Workflow:
+def four_cores(world: Workflow) -> Way:
     """Four jobs at once."""
-    return finish(replace(first, folder=folder), "--cores", "4")
+    return world, ("--cores", "4")
 
 
-def other_threads(first: Workflow, folder: Path) -> Workflow:
+def other_threads(world: Workflow) -> Way:
     """More threads for each training, fewer for the simulation, jobs in another order."""
     threads = ["train_network=2", "train_baseline=2", "simulate_cohort=1", "preprocess_counts=2"]
-    options = ["--set-threads", *threads, "--scheduler", "greedy", "--cores", "3"]
-    return finish(replace(first, folder=folder), *options)
+    return world, ("--set-threads", *threads, "--scheduler", "greedy", "--cores", "3")
 
 
-def odd_folder(first: Workflow, folder: Path) -> Workflow:
+def odd_folder(world: Workflow) -> Way:
     """A folder whose name has spaces, quotes and letters beyond ASCII."""
-    return finish(replace(first, folder=folder / "Dr. Müller's $HOME (copy)"))
+    return replace(world, folder=world.folder / "Dr. Müller's $HOME (copy)"), ()
+
+
+def clone(world: Workflow) -> Way:
+    """The project itself at another path: its Snakefile, its config, its package."""
+    project = world.folder / "somewhere/else"
+    listed = ["git", "-C", str(PROJECT), "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in names:
+        if (PROJECT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / name, project / name)
+    config = project / world.config.relative_to(PROJECT)
+    environment = {**world.environment, "PYTHONPATH": str(project / "src")}
+    return Workflow(world.folder / "work", config, project, environment), ()
+
+
+def other_surroundings(world: Workflow) -> Way:
+    """Another user's shell: language, time zone, home, hash seed, threads, plot style, SLURM."""
+    home = world.folder / "home"
+    (home / ".config/matplotlib").mkdir(parents=True)
+    style = "figure.facecolor: black\nsavefig.dpi: 31\nfont.size: 30\naxes.grid: False\n"
+    for place in (home / ".config/matplotlib/matplotlibrc", world.folder / "matplotlibrc"):
+        place.write_text(style)
+    environment = {
+        "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "TZ": "Pacific/Kiritimati",
+        "MATPLOTLIBRC": str(world.folder / "matplotlibrc"), "MPLBACKEND": "svg", "COLUMNS": "31",
+        "LANG": "tr_TR.UTF-8", "LC_ALL": "C", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "3",
+        "MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "4", "NO_COLOR": "1", "USER": "nobody",
+        "SLURM_JOB_ID": "4711", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0",
+    }  # fmt: skip
+    return replace(world, environment={**world.environment, **environment}), ()
+
+
+def together(*ways: Callable[[Workflow], Way]) -> Perturbation:
+    """Return a perturbation that is different in all these ways at once."""
+
+    def perturb(first: Workflow, folder: Path) -> Workflow:
+        world, options = replace(first, folder=folder), []
+        for way in ways:
+            world, more = way(world)
+            options += more
+        return finish(world, *options)
+
+    perturb.__name__ = "+".join(way.__name__ for way in ways)
+    return perturb
 
 
 def other_disk(first: Workflow, folder: Path) -> Workflow:
@@ -93,37 +140,6 @@ def other_disk(first: Workflow, folder: Path) -> Workflow:
         finish(replace(first, folder=Path(place)))
         shutil.copytree(place, folder)
     return replace(first, folder=folder)
-
-
-def clone(first: Workflow, folder: Path) -> Workflow:
-    """The project itself at another path: its Snakefile, its config, its package."""
-    project = folder / "somewhere/else"
-    listed = ["git", "-C", str(PROJECT), "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
-    for name in names:
-        if (PROJECT / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT / name, project / name)
-    config = project / first.config.relative_to(PROJECT)
-    environment = {"PYTHONPATH": str(project / "src")}
-    return finish(Workflow(folder / "work", config, project, environment))
-
-
-def other_surroundings(first: Workflow, folder: Path) -> Workflow:
-    """Another user's shell: language, time zone, home, hash seed, threads, plot style, SLURM."""
-    home = folder / "home"
-    (home / ".config/matplotlib").mkdir(parents=True)
-    style = "figure.facecolor: black\nsavefig.dpi: 31\nfont.size: 30\naxes.grid: False\n"
-    for place in (home / ".config/matplotlib/matplotlibrc", folder / "matplotlibrc"):
-        place.write_text(style)
-    environment = {
-        "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "TZ": "Pacific/Kiritimati",
-        "MATPLOTLIBRC": str(folder / "matplotlibrc"), "MPLBACKEND": "svg", "COLUMNS": "31",
-        "LANG": "tr_TR.UTF-8", "LC_ALL": "C", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "3",
-        "MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "4", "NO_COLOR": "1", "USER": "nobody",
-        "SLURM_JOB_ID": "4711", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0",
-    }  # fmt: skip
-    return finish(replace(first, folder=folder, environment=environment))
 
 
 def half_lost(first: Workflow, folder: Path) -> Workflow:
@@ -213,15 +229,13 @@ def _seconds(folder: Path, rule: str) -> float:
     return float(pd.read_csv(file, sep="\t")["s"].iloc[0])
 
 
-PERTURBATIONS: tuple[Callable[[Workflow, Path], Workflow], ...] = (
+# By themselves, to see which one it is; ...
+WAYS = (one_core, four_cores, other_threads, odd_folder, clone, other_surroundings)
+# ... and in runs of several, to see sooner that it is none.
+RUNS = ((one_core, odd_folder), (four_cores, other_surroundings), (other_threads, clone))
+OTHERS: tuple[Perturbation, ...] = (
     again,
-    one_core,
-    four_cores,
-    other_threads,
-    odd_folder,
     other_disk,
-    clone,
-    other_surroundings,
     half_lost,
     each_rule_killed,
     workflow_killed,

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cluster.lab import has_slurm
 from workflow.conftest import Workflow
-from workflow.perturbations import PERTURBATIONS, has_emulator, on_slurm, other_processor
+from workflow.perturbations import (
+    OTHERS,
+    RUNS,
+    Perturbation,
+    has_emulator,
+    on_slurm,
+    other_processor,
+    together,
+)
 
 from exprlab.files import sha256
 
@@ -48,9 +55,13 @@ def test_manifest_names_no_place_and_no_time(finished: Workflow) -> None:
     assert status["host"] not in text.split('"')
 
 
-@pytest.mark.parametrize("perturb", PERTURBATIONS, ids=lambda function: function.__name__)
+@pytest.mark.parametrize(
+    "perturb",
+    [*(together(*ways) for ways in RUNS), *OTHERS],
+    ids=lambda function: function.__name__,
+)
 def test_perturbation_changes_no_byte(
-    perturb: Callable[[Workflow, Path], Workflow], finished: Workflow, tmp_path: Path
+    perturb: Perturbation, finished: Workflow, tmp_path: Path
 ) -> None:
     if "CI" not in os.environ:
         if perturb is other_processor and not has_emulator():
