@@ -24,10 +24,11 @@ RUNS = [f"tumours/{model}/seed-{seed}" for model in ("mlp", "logistic") for seed
 def test_every_documented_file_is_there(finished: Workflow) -> None:
     text = (PROJECT / "docs/files.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("| `")]
-    # Made where they are asked for (test_learning_curves.py, test_folds.py, test_course.py) or
-    # where jobs fail (test_cluster.py).
+    # Made where they are asked for (test_learning_curves.py, test_folds.py, test_course.py,
+    # test_lessons.py) or where jobs fail (test_cluster.py).
     elsewhere = (
-        "with `experiment.train_sizes`", "where there are folds", "failures.html", "draw_course"
+        "with `experiment.train_sizes`", "where there are folds", "failures.html", "draw_course",
+        "build_lesson",
     )  # fmt: skip
     rows = [line.split("|")[1] for line in lines if not any(words in line for words in elsewhere)]
     assert len(rows) > 15
