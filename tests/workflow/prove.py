@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from cluster.lab import has_slurm
 from workflow.conftest import PROJECT, Workflow
 from workflow.disturb import chaos
-from workflow.perturbations import OTHERS, WAYS, finish, on_slurm, other_processor, together
+from workflow.perturbations import KILLS, OTHERS, WAYS, finish, on_slurm, other_processor, together
 
 
 def main() -> int:
@@ -31,7 +31,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="exprlab-prove-") as folder:
         first = finish(Workflow(Path(folder) / "first", args.config.resolve()))
         wanted = [
-            p for p in (*map(together, WAYS), *OTHERS) if not args.only or p.__name__ in args.only
+            p
+            for p in (*map(together, WAYS), *OTHERS, *KILLS)
+            if not args.only or p.__name__ in args.only
         ]
         if not args.only and args.config.name == "config.yaml":
             wanted.remove(other_processor)

@@ -1,12 +1,19 @@
-"""Jobs killed at random: the end is as if nothing had happened."""
+"""Jobs killed, at random or in turn: the end is as if nothing had happened."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from workflow.conftest import Workflow
 from workflow.disturb import chaos
+from workflow.perturbations import KILLS, Perturbation, assert_same
 from workflow.test_mlflow import client_of, runs_of
+
+
+@pytest.mark.parametrize("perturb", KILLS, ids=lambda function: function.__name__)
+def test_kills_change_no_byte(perturb: Perturbation, finished: Workflow, tmp_path: Path) -> None:
+    assert_same(finished, perturb(finished, tmp_path / "world"))
 
 
 def test_chaos_ends_as_if_nothing_had_happened(finished: Workflow, tmp_path: Path) -> None:
@@ -15,8 +22,7 @@ def test_chaos_ends_as_if_nothing_had_happened(finished: Workflow, tmp_path: Pat
     assert starts >= 20
     done = world.run()
     assert done.returncode == 0, done.stdout
-    assert world.manifest() == finished.manifest()
-    assert world.files() == finished.files()
+    assert_same(finished, world)
     runs = runs_of(world)  # which fails if a run is there twice
     assert len(runs) == 5
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
