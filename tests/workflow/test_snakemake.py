@@ -114,6 +114,8 @@ def test_every_rule_names_its_cost() -> None:
     for path in sorted((PROJECT / "workflow/rules").glob("*.smk")):
         for block in path.read_text().split("\nrule ")[1:]:
             name = block.split(":")[0]
+            if "    output:" not in block:
+                continue  # a target, which only asks for others' files
             for word in ("log:", "benchmark:", "threads:", "mem_mb=", "runtime=", "shell:"):
                 assert f"    {word}" in block, f"{path.name}: rule {name} lacks {word}"
 
