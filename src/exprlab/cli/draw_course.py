@@ -97,7 +97,16 @@ def _real(args: argparse.Namespace) -> dict[str, Any]:
     genes = read_json(args.preprocessor)["genes"]
     return {
         "perceptron": figures.perceptron_figure(unit, [genes[i] for i in unit.shown]),
-        "network": figures.network_figure(journey.sizes, tuple(table.classes[-outputs:])),
+        "network": figures.network_figure(
+            journey.sizes, tuple(table.classes[-outputs:]), _n_genes(args.counts)
+        ),
         "descent": figures.descent_figure(journey),
         "hidden_units": figures.hidden_figure(journey, tuple(table.classes[:2])),
     }
+
+
+def _n_genes(path: Path) -> int:
+    from exprlab.data.formats import open_counts
+
+    with open_counts(path) as counts:
+        return counts.shape[1]

@@ -217,11 +217,24 @@ def _join(axes: Axes, begin: tuple[float, float], end: tuple[float, float]) -> N
 
 
 @style.styled
-def network_figure(sizes: tuple[int, int, int], classes: tuple[str, ...]) -> Figure:
-    """Draw a network of one hidden layer: a few of its units, and how many there are."""
+def network_figure(
+    sizes: tuple[int, int, int], classes: tuple[str, ...], measured: int | None = None
+) -> Figure:
+    """Draw a network of one hidden layer: a few of its units, and how many there are.
+
+    Parameters
+    ----------
+    sizes
+        Inputs, hidden units, outputs.
+    classes
+        Those that have an output.
+    measured
+        Genes of the cohort, if not all of them are inputs.
+    """
     figure = style.figure(7.6, 4.4)
     axes = figure.subplots()
     names = ("inputs: genes", "hidden units", "output")
+    of = f" of {measured:,}" if measured is not None and measured > sizes[0] else ""
     columns = [_shown(size) for size in sizes]
     for depth, (size, units) in enumerate(zip(sizes, columns, strict=True)):
         for y in units:
@@ -230,7 +243,9 @@ def network_figure(sizes: tuple[int, int, int], classes: tuple[str, ...]) -> Fig
             )
         if size > len(units):
             axes.text(depth, 0, "...", rotation=90, ha="center", va="center", fontsize=14)
-        axes.text(depth, 3.1, f"{names[depth]}\n{size:,}", ha="center", va="bottom")
+        axes.text(
+            depth, 3.1, f"{names[depth]}\n{size:,}{'' if depth else of}", ha="center", va="bottom"
+        )
     for depth in (0, 1):
         for y in columns[depth]:
             for end in columns[depth + 1]:
