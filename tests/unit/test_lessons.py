@@ -98,9 +98,7 @@ def test_a_check_that_tells_nothing_is_refused(lesson: Path) -> None:
         run_lesson(read_lesson(lesson), lesson.parent, lesson.name)
 
 
-def test_a_cell_that_fails_is_told_with_its_code(
-    lesson: Path, capfd: pytest.CaptureFixture
-) -> None:
+def test_a_cell_that_fails_is_told_with_its_code(lesson: Path) -> None:
     lesson.write_text(TEXT.replace("two = one + one", "two = one + three"))
     command = [sys.executable, "-m", "exprlab", "build-lesson", "--lesson", str(lesson)]
     outputs = [lesson.with_suffix(".html"), lesson.with_suffix(".ipynb")]

@@ -165,8 +165,9 @@ os.environ.setdefault("EXPRLAB_COMMAND", shlex.join(["snakemake", *sys.argv[1:]]
 
 # The conda environment's own set-up script is told nothing else of where this project is.
 RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
-PROJECT = Path(RULES).parents[1]
-os.environ.update(EXPRLAB_SOURCE=str(PROJECT))
+SOURCE = os.path.dirname(os.path.dirname(RULES))
+os.environ.update(EXPRLAB_SOURCE=SOURCE)
+PROJECT = Path(SOURCE)
 # In a job that was submitted to SLURM, srun starts the processes of a training that has several.
 if workflow.remote_exec and "SLURM_JOB_ID" in os.environ:
     os.environ.update(EXPRLAB_SRUN="1")

@@ -37,4 +37,5 @@ rule draw_course:
         code=code_digest("draw_course"),
     shell:
         "python -m exprlab draw-course --counts {input.counts} --split {input.split}"
-        " --features {input.features} --preprocessor {input.preprocessor} --output {params.folder} --seed {params.seed} > {log} 2>&1"
+        " --features {input.features} --preprocessor {input.preprocessor}"
+        " --output {params.folder} --seed {params.seed} > {log} 2>&1"

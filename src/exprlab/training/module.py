@@ -88,10 +88,12 @@ class Classifier(pl.LightningModule):
         scale
             What the loss was multiplied by before backpropagation, as in mixed precision.
         """
-        first, *others = (weight.grad / scale for weight in self.network.weights)
-        slopes = [first - self.config.l1 * self.network.weights[0].sign(), *others]
+        first, *others = self.network.weights
+        slopes = [first.grad, *(weight.grad for weight in others)]
+        if self.config.l1:
+            slopes[0] = torch.sub(first.grad, first.sign(), alpha=scale * self.config.l1)
         norms = torch.stack([torch.linalg.vector_norm(slope) for slope in slopes])
-        return norms / math.sqrt(self.n_networks)
+        return norms / (scale * math.sqrt(self.n_networks))
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Add a batch to the validation metrics."""
