@@ -37,7 +37,8 @@ from exprlab.lessons.commands import (
     without_times,
 )
 from exprlab.lessons.show import show
-from exprlab.plotting.lesson_figures import curves_figure, jobs_figure
+from exprlab.plotting.job_figures import jobs_figure
+from exprlab.plotting.lesson_figures import curves_figure
 from exprlab.reproduce.plan import Request, parse_jobs
 from exprlab.reproduce.rerun import find_snakefile
 from exprlab.reproduce.why import explain

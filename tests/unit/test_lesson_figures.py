@@ -14,6 +14,7 @@ from exprlab.lessons.commands import block_of, call, code_digests, done_jobs, wi
 from exprlab.nets.scratch import MLP
 from exprlab.plotting import lesson_figures as figures
 from exprlab.plotting import style
+from exprlab.plotting.job_figures import jobs_figure
 from exprlab.provenance.code import PACKAGE, code_digest
 
 RNG = np.random.default_rng(0)
@@ -43,7 +44,7 @@ def test_axes_are_labelled(figure: Figure) -> None:
 
 def test_jobs_stand_below_what_they_need_and_detours_are_left_out() -> None:
     arrows = [("a", "b"), ("b", "c"), ("a", "c"), ("a", "d"), ("d", "c\nof d")]
-    (axes,) = figures.jobs_figure(arrows, again=["c"]).axes
+    (axes,) = jobs_figure(arrows, again=["c"]).axes
     boxes = {text.get_text(): text for text in axes.texts if not isinstance(text, Annotation)}
     height = {name: box.get_position()[1] for name, box in boxes.items()}
     assert set(boxes) == {"a", "b", "c", "d", "c\nof d"}
@@ -53,7 +54,7 @@ def test_jobs_stand_below_what_they_need_and_detours_are_left_out() -> None:
     dark = [name for name, box in boxes.items() if box.get_color() == "white"]
     assert dark == ["c"]
     with pytest.raises(ValueError, match="circle"):
-        figures.jobs_figure([("a", "b"), ("b", "a")])
+        jobs_figure([("a", "b"), ("b", "a")])
 
 
 def test_commands_are_run_and_failures_told(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from exprlab.nets.activations import (
 )
 from exprlab.nets.scratch import MLP
 from exprlab.plotting import style
+from exprlab.plotting.decisions import MAP, draw_probability
 
 VALUE = {"color": style.INK, "linestyle": "-"}
 SLOPE = {"color": "#9E2F00", "linestyle": (0, (5, 1.6))}
-MAP = "Greys"
 
 
 @style.styled
@@ -88,8 +88,7 @@ def _draw_decision(axes: Axes, network: MLP) -> None:
     a, b = np.meshgrid(side, side)
     probability = network.probabilities(np.column_stack([a.ravel(), b.ravel()]))[:, 1]
     shown = probability.reshape(a.shape)
-    axes.contourf(a, b, shown, levels=np.linspace(0, 1, 11), cmap=MAP, alpha=0.55)
-    axes.contour(a, b, shown, levels=[0.5], colors=style.INK, linewidths=1.6)
+    draw_probability(axes, a, b, shown)
     axes.plot([], [], color=style.INK, label="probability 1/2")
     for label, words in ((0, "both alike: 0"), (1, "they differ: 1")):
         look = style.class_style(label)
