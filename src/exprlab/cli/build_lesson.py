@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 
 from exprlab.cli.arguments import add_paths, add_threads
@@ -37,7 +36,6 @@ def run(args: argparse.Namespace) -> None:
         ) from None
     from exprlab.files import atomic_path
 
-    os.environ.update(MPLBACKEND="agg")
     notebook = read_lesson(args.lesson)
     begin = time.monotonic()
     run_lesson(notebook, args.lesson.resolve().parents[1], args.lesson.name)
