@@ -38,9 +38,8 @@ include: "workflow/rules/track.smk"
 rule all:
     default_target: True
     input:
-        # All that the manifest lists: a lost file is made again, even if nothing needs it now.
-        rules.write_manifest.input,
         rules.write_manifest.output.manifest,
+        lost_files,
         rules.write_environment_page.output,
         rules.publish_runs.output,
     localrule: True

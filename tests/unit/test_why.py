@@ -137,7 +137,8 @@ def test_plan_of_a_workflow_without_manifest(tmp_path: Path) -> None:
 def test_lineage_and_config_are_taken_from_the_manifests_call() -> None:
     lineage = [{"rule": "r", "outputs": ["results/x"]}]
     config = {"experiment": {"name": "it's"}}
-    shell = f"python -m exprlab manifest --lineage {pack(lineage)} --params "
+    packed = " ".join(word for half in pack(lineage) for word in (half[:9], half[9:]))
+    shell = f"python -m exprlab manifest --lineage {packed} --params "
     job = Job("write_manifest", {}, [], [], "", shell + shlex.quote(json.dumps(config)) + " > log")
     assert planning._manifest_call([job]) == (lineage, config)
 

@@ -1,4 +1,5 @@
 # Reads and validates the config; the only file of rules with functions.
+import atexit
 import gc
 import json
 import os
@@ -30,8 +31,9 @@ except ImportError as error:
     )
 
 # A plan is millions of objects that all stay: looking for garbage among them again and again is an
-# eighth of the time that a thousand runs take to plan.
+# eighth of the time that a thousand runs take to plan, and once more at the end a fifteenth.
 gc.set_threshold(200_000, 50, 1000)
+atexit.register(gc.freeze)
 
 try:
     CONFIG = parse_config(config)
@@ -426,6 +428,13 @@ def data_files(*names, datasets=DATASETS):
 def oracle_files(name, splits=splits_of):
     """Give this file of the oracle in every split of the data sets whose truth is known."""
     return split_files(f"{{dataset}}/oracle/{{split}}/{name}", SIMULATED, splits)
+
+
+def lost_files(wildcards):
+    """Give what is gone of the files that the manifest lists: nothing else makes it again."""
+    if not os.path.exists(rules.write_manifest.output.manifest):
+        return []
+    return [path for path in rules.write_manifest.input if not os.path.exists(path)]
 
 
 def lesson_digest(wildcards):

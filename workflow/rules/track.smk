@@ -73,9 +73,6 @@ rule write_manifest:
 
 rule publish_runs:
     input:
-        run_files(*RUN_FILES),
-        final_files(*FINAL_FILES),
-        smaller_run_files(*JUDGED_FILES),
         evaluations=run_files("evaluation.json")
         + final_files("evaluation.json")
         + smaller_run_files("evaluation.json"),
@@ -86,6 +83,7 @@ rule publish_runs:
             "results/report/comparison.json",
             "results/report/genes.json",
             "results/report/dome.md",
+            # Newer than all other files of runs, which are published too.
             "results/manifest.json",
             "results/environment.json",
         ],

@@ -11,7 +11,9 @@ from exprlab.cli.arguments import add_params, add_paths
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of results")
-    parser.add_argument("--lineage", required=True, help="how files are made, as the rule packs it")
+    parser.add_argument(
+        "--lineage", nargs="+", required=True, help="how files are made, as the rule packs it"
+    )
     add_paths(
         parser,
         output="the manifest (JSON)",

@@ -95,15 +95,44 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         return text, frozenset()
-    tree = ast.parse(text, filename=str(path))
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        _drop_docstring(node)
-    return ast.dump(tree), frozenset(names)
+    words: list[str] = []
+    names: set[str] = set()
+    _spell(ast.parse(text, filename=str(path)), words, names)
+    return "\n".join(words), frozenset(names)
+
+
+def _spell(node: ast.AST, words: list[str], names: set[str]) -> None:
+    """Add the words of a syntax tree, and the names it imports, in one pass: each job waits for it.
+
+    `ast.walk` and `ast.dump` take four times as long.
+    """
+    if isinstance(node, ast.Import):
+        names.update(alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        names.add(node.module)
+        names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    words.append(node.__class__.__name__)
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, ast.AST):
+            _spell(value, words, names)
+        elif isinstance(value, list):
+            words.append("[")
+            for item in value[_has_docstring(node) :] if field == "body" else value:
+                if isinstance(item, ast.AST):
+                    _spell(item, words, names)
+                else:
+                    words.append(repr(item))
+            words.append("]")
+        else:
+            words.append(repr(value))
+
+
+def _has_docstring(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    first = node.body[0] if node.body else None
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
 
 
 def _is_python(path: Path) -> bool:
@@ -114,29 +143,28 @@ def _is_python(path: Path) -> bool:
     return True
 
 
-def _drop_docstring(node: ast.AST) -> None:
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        first = node.body[0] if node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-            node.body = node.body[1:] or [ast.Pass()]
-
-
 @cache
 def _files_of(name: str) -> list[Path]:
     """Return the files that importing `name` runs: a module, its packages, their resources."""
     parts = name.split(".")
     if parts[0] != "exprlab":
         return []
-    files = []
+    files: list[Path] = []
     for depth in range(len(parts)):
-        folder = PACKAGE.joinpath(*parts[1 : depth + 1])
-        if folder.is_dir():
-            files += [folder / "__init__.py"]
-            if depth:
-                files += [found for pattern in RESOURCES for found in folder.glob(pattern)]
-        elif folder.with_suffix(".py").is_file():
-            files.append(folder.with_suffix(".py"))
-    return [path for path in files if path.is_file()]
+        files += _files_at(PACKAGE.joinpath(*parts[1 : depth + 1]))
+    return files
+
+
+@cache
+def _files_at(place: Path) -> list[Path]:
+    """Return the file of a module, or those of a package; of nothing for what a module holds."""
+    if not place.is_dir():
+        module = place.with_suffix(".py")
+        return [module] if module.is_file() else []
+    found = [place / "__init__.py"]
+    if place != PACKAGE:
+        found += [resource for pattern in RESOURCES for resource in place.glob(pattern)]
+    return [path for path in found if path.is_file()]
 
 
 @cache

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,9 @@ def _manifest_call(jobs: Iterable[Job]) -> tuple[list[dict[str, Any]], dict[str,
         if job.command == "manifest":
             words = shlex.split(job.shell)
             given = dict(pairwise(words))
-            return unpack(given["--lineage"]), json.loads(given["--params"])
+            packed = words[words.index("--lineage") + 1 :]
+            packed = list(takewhile(lambda word: not word.startswith("--"), packed))
+            return unpack(packed), json.loads(given["--params"])
     return [], None
 
 
