@@ -33,6 +33,7 @@ rule all:
 rule alone:
     output: touch("alone-{{i}}")
     benchmark: "results/benchmarks/alone/{{i}}.tsv"
+    resources: runtime=5
     shell: "sleep 1"
 
 for before, step in zip(("", *STEPS), STEPS):
@@ -42,6 +43,7 @@ for before, step in zip(("", *STEPS), STEPS):
         output: touch(f"{{step}}-{{{{i}}}}")
         benchmark: f"results/benchmarks/{{step}}/{{{{i}}}}.tsv"
         group: "run"
+        resources: runtime=5  # added up, they have to stay below the partition's limit
         shell: "sleep 1"
 """
 

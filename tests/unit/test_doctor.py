@@ -9,43 +9,109 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake.resources import GroupResources, Resources
 
 from exprlab.doctor import cluster, machine
 from exprlab.doctor.findings import OK, PROBLEM, WARNING
 from exprlab.doctor.needs import Need, needs_of, placeholders
-from exprlab.reproduce.plan import parse_jobs
+from exprlab.reproduce.plan import Job, parse_jobs
 
-GROUPED = """
+PLANNED = """
 rule simulate_cohort:
     output: results/a.h5ad
     wildcards: dataset=a
     threads: 4
     resources: tmpdir=<TBD>, mem_mb=800, runtime=20
 Shell command: python -m exprlab simulate
-group job run (jobs in lexicogr. order):
-
-    rule train_network:
-        output: results/a/weights
-        wildcards: dataset=a, model=mlp
-        resources: mem_mb=3000, runtime=60, nodes=2, tasks=4, cpus_per_task=3, slurm_partition=gpu
+rule train_network:
+    output: results/a/weights
+    wildcards: dataset=a, model=mlp
+    resources: mem_mb=3000, runtime=60, nodes=2, tasks=4, cpus_per_task=3, slurm_partition=gpu
 Shell command: python -m exprlab train
+[Mon Nov 30 13:49:52 2026] Group job run (jobs in lexicogr. order):
 
-    rule train_network:
-        output: results/b/weights
-        wildcards: dataset=b, model=mlp
-        resources: mem_mb=1500, runtime=90, slurm_partition=gpu
+    [Mon Nov 30 13:49:52 2026]
+    rule calibrate_model:
+        input: results/a/weights
+        output: results/a/model
+        threads: 2
+        resources: mem_mb=800, runtime=10
+Shell command: python -m exprlab calibrate
+
+    rule evaluate_model:
+        input: results/a/model
+        output: results/a/evaluation
+        resources: mem_mb=1000, runtime=5
+Shell command: python -m exprlab evaluate
+
+    rule explain_model:
+        input: results/a/weights
+        output: results/a/genes
+        resources: mem_mb=1500, runtime=20
+Shell command: python -m exprlab explain
+[Mon Nov 30 13:49:52 2026] Group job run (jobs in lexicogr. order):
+
+    rule evaluate_model:
+        input: results/b/model
+        output: results/b/evaluation
+        resources: mem_mb=4000, runtime=5
+Shell command: python -m exprlab evaluate
+rule train_network:
+    output: results/b/weights
+    wildcards: dataset=b, model=mlp
+    resources: mem_mb=1500, runtime=90, slurm_partition=gpu
 Shell command: python -m exprlab train
 """
 
 
-def test_needs_are_the_largest_of_each_rule_in_groups_too() -> None:
-    assert needs_of(parse_jobs(GROUPED)) == [
+def test_needs_are_the_largest_of_each_rule_and_of_each_group() -> None:
+    assert needs_of(parse_jobs(PLANNED)) == [
         Need("simulate_cohort", 1, 4, 800, 20, 1, ""),
         # Two tasks of three CPUs on each of two nodes.
         Need("train_network", 2, 6, 3000, 90, 2, "gpu"),
+        # Calibration (2 threads) beside attribution, then evaluation; the other has more memory.
+        Need("run", 4, 3, 4000, 25, 1, "", is_group=True),
     ]
+
+
+@given(st.data())
+def test_a_group_asks_for_what_snakemake_asks_for(data: st.DataObject) -> None:
+    """Steps in random layers, each of which needs one step of the layer before."""
+    number = st.integers(1, 100)
+    layers: list[list[Job]] = []
+    for depth in range(data.draw(st.integers(1, 4))):
+        layers.append([])
+        for i in range(data.draw(st.integers(1, 4))):
+            before = data.draw(st.sampled_from(layers[depth - 1])).outputs if depth else []
+            asked = {"mem_mb": str(data.draw(number)), "runtime": str(data.draw(number))}
+            layers[depth].append(
+                Job("step", {}, [*before, "of nobody"], [f"{depth}.{i}"], "", "", "",
+                    data.draw(number), asked, "run 7")
+            )  # fmt: skip
+    theirs = GroupResources.basic_layered(
+        [
+            [
+                SimpleNamespace(
+                    pipe_group=None,
+                    resources={k: int(v) for k, v in job.resources.items()}
+                    | {"_cores": job.threads},
+                )
+                for job in layer
+            ]
+            for layer in layers
+        ],
+        Resources(),
+        run_local=False,
+    )
+    jobs = data.draw(st.permutations([job for layer in layers for job in layer]))
+    (ours,) = needs_of(jobs)
+    assert ours.cpus == theirs["_cores"]
+    assert (ours.memory, ours.minutes) == (theirs["mem_mb"], theirs["runtime"])
 
 
 def test_words_in_capitals_are_placeholders() -> None:

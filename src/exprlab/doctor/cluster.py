@@ -110,6 +110,7 @@ def _partitions(needs: list[Need]) -> Iterator[Finding]:
 def _fits(partition: Partition, needs: list[Need]) -> Iterator[Finding]:
     lacking = False
     for need in needs:
+        who = f"a job of group {need.rule}" if need.is_group else need.rule
         for asked, there, name, unit in (
             (need.cpus, partition.cpus, "threads", "CPUs of a node"),
             (need.memory, partition.memory, "mem_mb", "MB"),
@@ -118,11 +119,13 @@ def _fits(partition: Partition, needs: list[Need]) -> Iterator[Finding]:
         ):
             if asked > there:
                 lacking = True
-                found = f"{need.rule} asks for {asked:,} {unit}, {partition.name} has {there:g}"
-                remedy = f"another partition for it, or set-resources: {need.rule}: {name}: ..."
+                found = f"{who} asks for {asked:,} {unit}, {partition.name} has {there:g}"
+                remedy = f"another partition, or set-resources: {need.rule}: {name}: ..."
+                if need.is_group:
+                    remedy = f"another partition, or less {name} in set-resources of its rules"
                 yield Finding(PROBLEM, "resources", found, remedy)
             elif name in ("mem_mb", "runtime") and 2 * asked > there:
-                found = f"{need.rule} asks for {asked:,} {unit}; twice as much would not fit"
+                found = f"{who} asks for {asked:,} {unit}; twice as much would not fit"
                 remedy = "a job that lacks it could not be given more; choose a larger partition"
                 yield Finding(WARNING, "room to grow", found, remedy)
     if not lacking:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from exprlab.config.experiment import parse_config
 from exprlab.config.files import float32_bytes
 from exprlab.reproduce.plan import Job
 
+MEASURES = ("cpus", "memory", "minutes", "nodes")
 PLACEHOLDERS = {"PARTITION", "ACCOUNT", "GPU_PARTITION", "QOS", "CONSTRAINT"}
 
 
 @dataclass(frozen=True)
 class Need:
-    """What the jobs of a rule ask of a node: CPUs, MB, minutes; and where they want to run."""
+    """What the jobs of a rule ask of a node: CPUs, MB, minutes; and where they want to run.
+
+    Of rules that share a job the whole group is one need: `jobs` are its steps.
+    """
 
     rule: str
     jobs: int
@@ -25,26 +29,65 @@ class Need:
     minutes: int
     nodes: int
     partition: str
+    is_group: bool = False
 
 
 def needs_of(jobs: Sequence[Job]) -> list[Need]:
-    """Return what the largest job of each rule asks for, by rule."""
-    return [_need(rule, [job for job in jobs if job.rule == rule]) for rule in _rules(jobs)]
+    """Return what the largest job of each rule asks for, by rule; then those of groups."""
+    alone = [_need(job) for job in jobs if not job.group]
+    numbers = dict.fromkeys(job.group for job in jobs if job.group)
+    together = [_need_of_group([job for job in jobs if job.group == n]) for n in numbers]
+    return [*_largest(alone), *_largest(together)]
 
 
-def _rules(jobs: Sequence[Job]) -> list[str]:
-    return sorted({job.rule for job in jobs})
+def _largest(needs: Sequence[Need]) -> Iterator[Need]:
+    for rule in sorted({need.rule for need in needs}):
+        same = [need for need in needs if need.rule == rule]
+        yield replace(
+            same[0],
+            jobs=sum(need.jobs for need in same),
+            **{name: max(getattr(need, name) for need in same) for name in MEASURES},
+        )
 
 
-def _need(rule: str, jobs: Sequence[Job]) -> Need:
-    def most(name: str, otherwise: int = 0) -> int:
-        return max(int(job.resources.get(name, otherwise)) for job in jobs)
+def _need(job: Job) -> Need:
+    def asked(name: str, otherwise: int = 0) -> int:
+        return int(job.resources.get(name, otherwise))
 
-    nodes = most("nodes", 1)
-    tasks = most("tasks_per_node") or -(-most("tasks", 1) // nodes)
-    cpus = max(int(job.resources.get("cpus_per_task", job.threads)) for job in jobs) * tasks
-    partition = jobs[0].resources.get("slurm_partition", "").strip()
-    return Need(rule, len(jobs), cpus, most("mem_mb"), most("runtime"), nodes, partition)
+    nodes = asked("nodes", 1)
+    tasks = asked("tasks_per_node") or -(-asked("tasks", 1) // nodes)
+    cpus = asked("cpus_per_task", job.threads) * tasks
+    partition = job.resources.get("slurm_partition", "").strip()
+    return Need(job.rule, 1, cpus, asked("mem_mb"), asked("runtime"), nodes, partition)
+
+
+def _need_of_group(jobs: Sequence[Job]) -> Need:
+    """Add up a group as Snakemake does: of steps that may run side by side all that they ask for.
+
+    As high as the widest of its layers, and as long as all of them (`GroupResources` of Snakemake).
+    """
+    layers = [[_need(job) for job in layer] for layer in _layers(jobs)]
+    name = jobs[0].group.partition(" ")[0]
+    return Need(
+        rule=name,
+        jobs=len(jobs),
+        cpus=max(sum(need.cpus for need in layer) for layer in layers),
+        memory=max(sum(need.memory for need in layer) for layer in layers),
+        minutes=sum(max(need.minutes for need in layer) for layer in layers),
+        nodes=1,
+        partition=layers[0][0].partition,
+        is_group=True,
+    )
+
+
+def _layers(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Yield the jobs that need none of those left, then those that need only these, and so on."""
+    left = list(jobs)
+    while left:
+        missing = {path for job in left for path in job.outputs}
+        layer = [job for job in left if missing.isdisjoint(job.inputs)]
+        yield layer
+        left = [job for job in left if job not in layer]
 
 
 def bytes_on_disk(config: Mapping[str, Any], jobs: Sequence[Job]) -> int:

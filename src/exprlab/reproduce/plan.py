@@ -62,7 +62,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Job:
-    """A job that would run; `reason` is Snakemake's own, `shell` the command line."""
+    """A job that would run; `reason` is Snakemake's own, `shell` the command line.
+
+    `group` is the name of the group that a profile has put it into and the number of that job of
+    the cluster's, '' if it is a job by itself.
+    """
 
     rule: str
     wildcards: dict[str, str]
@@ -73,6 +77,7 @@ class Job:
     benchmark: str = ""
     threads: int = 1
     resources: dict[str, str] = field(default_factory=dict)
+    group: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -138,10 +143,12 @@ def _whole(request: Request) -> tuple[list[dict[str, Any]], dict[str, Any] | Non
 
 def parse_jobs(text: str) -> list[Job]:
     """Return the jobs of a dry run's output, without those that run nothing."""
+    groups = _groups(text)
     # Jobs of a group, which a profile for a cluster has, stand four spaces to the right.
     text = re.sub(r"^ {4}(?=(?:local)?(?:rule|checkpoint) \w+:$| {4}\w+: )", "", text, flags=re.M)
     jobs = []
-    for block in re.split(r"^(?:local)?(?:rule|checkpoint) (?=\w+:$)", text, flags=re.M)[1:]:
+    blocks = re.split(r"^(?:local)?(?:rule|checkpoint) (?=\w+:$)", text, flags=re.M)[1:]
+    for block, group in zip(blocks, groups, strict=True):
         lines = block.split("\n")
         fields = dict(re.findall(r"^    (\w+): (.*)$", block, re.M))
         shell = next((line for line in lines if line.startswith("Shell command: ")), "")
@@ -159,9 +166,22 @@ def parse_jobs(text: str) -> list[Job]:
                 benchmark=fields.get("benchmark", ""),
                 threads=int(fields.get("threads", 1)),
                 resources=dict(re.findall(r"(\w+)=([^,]*)", fields.get("resources", ""))),
+                group=group,
             )
         )
     return _inputs_first(jobs)
+
+
+def _groups(text: str) -> list[str]:
+    """Return the group of each job that a dry run's output tells of, '' where it is in none."""
+    groups, current = [], ""
+    heads = r"^(?:\[.*\] )?[Gg]roup job (\w+) |^( *)(?:local)?(?:rule|checkpoint) \w+:$"
+    for number, (name, indent) in enumerate(re.findall(heads, text, re.M)):
+        if name:
+            current = f"{name} {number}"
+        else:
+            groups.append(current if indent else "")
+    return groups
 
 
 def paths_in(text: str) -> list[str]:
