@@ -157,6 +157,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     return workflow
 
 
+@pytest.fixture(scope="session")
+def one_seed(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """Return the smaller world with one seed, half the work; not to be changed by a test."""
+    folder = tmp_path_factory.mktemp("one-seed")
+    workflow = Workflow(folder).changed(experiment={"seeds": [1]})
+    done = workflow.run()
+    assert done.returncode == 0, done.stdout
+    return workflow
+
+
 @pytest.fixture
 def copy(finished: Workflow, tmp_path: Path) -> Workflow:
     """Return a copy of the finished world that a test may change."""

@@ -72,6 +72,30 @@ def kill_in(workflow: Workflow, command: str, seconds: float, *arguments: str) -
         process.output()
 
 
+def kill_each(workflow: Workflow, moments: dict[str, float], *arguments: str) -> set[str]:
+    """Run the workflow, and kill the first job of each command so many seconds into its work.
+
+    Snakemake is to try these jobs again. Returns the commands whose job ended before its blow.
+    """
+    process = workflow.start("--retries", "3", *arguments, start_new_session=True)
+    seen: dict[int, tuple[float, str]] = {}
+    left = dict(moments)
+
+    def strike() -> bool:
+        now = time.monotonic()
+        for job in jobs_of(process):
+            began, command = seen.setdefault(job.pid, (now, _name(job)))
+            if command in left and now >= began + left[command] and kill(job):
+                del left[command]
+        time.sleep(0.05)
+        return False
+
+    wait_until(strike, process)
+    output = process.output()
+    assert process.returncode == 0, output
+    return set(left)
+
+
 def chaos(workflow: Workflow, kills: int, seed: int, say: Callable[[str], None]) -> int:
     """Kill a random job, or in one of five cases Snakemake itself, until there were `kills`.
 

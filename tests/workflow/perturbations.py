@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 from cluster.lab import HURRY, PROFILE, groups_of_profile, lab_cluster, submitted_jobs
 from workflow.conftest import PROJECT, Workflow
-from workflow.disturb import benchmarks, kill_all, kill_in, wait_until
+from workflow.disturb import benchmarks, kill_all, kill_each, kill_in, wait_until
 
 # A world and the options of Snakemake that it is run with; and one that is run, from the first.
 Way = tuple[Workflow, tuple[str, ...]]
@@ -95,7 +95,8 @@ def clone(world: Workflow) -> Way:
         if (PROJECT / name).is_file():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, project / name)
-    config = project / world.config.relative_to(PROJECT)
+    is_its_own = world.config.is_relative_to(PROJECT)
+    config = project / world.config.relative_to(PROJECT) if is_its_own else world.config
     environment = {**world.environment, "PYTHONPATH": str(project / "src")}
     return Workflow(world.folder / "work", config, project, environment), ()
 
@@ -153,18 +154,19 @@ def half_lost(first: Workflow, folder: Path) -> Workflow:
 
 
 def each_rule_killed(first: Workflow, folder: Path) -> Workflow:
-    """Every rule in turn has a job killed (kill -9) in its midst, and the workflow called again."""
+    """Every rule in turn has a job killed (kill -9) in its midst, which is then tried again."""
     workflow, chance = replace(first, folder=folder), random.Random(6)
-    for rule, command in COMMANDS.items():
-        length = _seconds(first.folder, rule)
-        # A job that has finished before the blow is done again.
-        once_more = ("--forcerun", rule)
-        for share, options in ((chance.uniform(0.3, 0.8), ()), (0.2, once_more), (0.0, once_more)):
-            if kill_in(workflow, command, share * length, TARGET, *options):
-                break
-        else:
+    lengths = {command: _seconds(first.folder, rule) for rule, command in COMMANDS.items()}
+    moments = {command: chance.uniform(0.3, 0.8) * s for command, s in lengths.items()}
+    missed = kill_each(workflow, moments)
+    for rule in [rule for rule, command in COMMANDS.items() if command in missed]:
+        # Its job had ended before the blow.
+        options, command = ("--forcerun", rule), COMMANDS[rule]
+        if not any(kill_in(workflow, command, s * lengths[command], *options) for s in (0.2, 0)):
             raise AssertionError(f"no job of {rule} could be killed")
-    return finish(workflow)
+    done = workflow.run()  # all: what was lost after the manifest had been written, too
+    assert done.returncode == 0, done.stdout
+    return workflow
 
 
 def workflow_killed(first: Workflow, folder: Path) -> Workflow:

@@ -23,17 +23,17 @@ from workflow.perturbations import (
 from exprlab.files import sha256
 
 
-def test_manifest_lists_every_scientific_file(finished: Workflow) -> None:
-    results = finished.folder / "results"
-    listed = finished.manifest()
-    names = finished.files().keys() - {"manifest.json"}
+def test_manifest_lists_every_scientific_file(one_seed: Workflow) -> None:
+    results = one_seed.folder / "results"
+    listed = one_seed.manifest()
+    names = one_seed.files().keys() - {"manifest.json"}
     assert listed == {name: sha256(results / name) for name in names}
-    assert len(listed) > 90
+    assert len(listed) > 60
 
 
-def test_manifest_says_how_each_file_was_made(finished: Workflow) -> None:
-    manifest = json.loads((finished.folder / "results/manifest.json").read_text())
-    digests, seen = finished.manifest(), set()
+def test_manifest_says_how_each_file_was_made(one_seed: Workflow) -> None:
+    manifest = json.loads((one_seed.folder / "results/manifest.json").read_text())
+    digests, seen = one_seed.manifest(), set()
     for entry in manifest["files"]:
         # Inputs come before what is made of them.
         assert set(entry["inputs"]) <= seen | {entry["path"]}
@@ -45,14 +45,14 @@ def test_manifest_says_how_each_file_was_made(finished: Workflow) -> None:
     weights = of["tumours/mlp/seed-1/weights.safetensors"]
     assert weights["params"]["seed"] == 1
     assert weights["params"]["settings"]["model"]["hidden"] == [16]
-    record = json.loads((finished.folder / "results/tumours/mlp/seed-1/record.json").read_text())
+    record = json.loads((one_seed.folder / "results/tumours/mlp/seed-1/record.json").read_text())
     assert sorted(weights["inputs"].values()) == sorted(record["inputs"].values())
 
 
-def test_manifest_names_no_place_and_no_time(finished: Workflow) -> None:
-    text = (finished.folder / "results/manifest.json").read_text()
-    status = json.loads((finished.folder / "results/tumours/mlp/seed-0/status.json").read_text())
-    assert str(finished.folder) not in text
+def test_manifest_names_no_place_and_no_time(one_seed: Workflow) -> None:
+    text = (one_seed.folder / "results/manifest.json").read_text()
+    status = json.loads((one_seed.folder / "results/tumours/mlp/seed-1/status.json").read_text())
+    assert str(one_seed.folder) not in text
     assert status["host"] not in text.split('"')
 
 
@@ -62,11 +62,11 @@ def test_manifest_names_no_place_and_no_time(finished: Workflow) -> None:
     ids=lambda function: function.__name__,
 )
 def test_perturbation_changes_no_byte(
-    perturb: Perturbation, finished: Workflow, tmp_path: Path
+    perturb: Perturbation, one_seed: Workflow, tmp_path: Path
 ) -> None:
     if "CI" not in os.environ:
         if perturb is other_processor and not has_emulator():
             pytest.skip("no emulator: apt install qemu-user")
         if perturb is on_slurm and not has_slurm():
             pytest.skip("no SLURM: as root, tests/cluster/one_node_cluster.sh install")
-    assert_same(finished, perturb(finished, tmp_path / "world"))
+    assert_same(one_seed, perturb(one_seed, tmp_path / "world"))
