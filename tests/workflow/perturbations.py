@@ -189,7 +189,7 @@ def on_slurm(first: Workflow, folder: Path) -> Workflow:
         jobs = submitted_jobs(environment)
     # That the bytes are equal says little unless it really ran there.
     assert {job.state for job in jobs.values()} == {"COMPLETED"}, jobs
-    alone = {"simulate_cohort", "compute_oracle", "evaluate_oracle", "train_network", *REPORT}
+    alone = {"simulate_cohort", "compute_oracle", "train_network", *REPORT}
     assert {job.rule for job in jobs.values()} == alone | groups_of_profile()
     assert len(jobs) < 25, "steps of seconds were meant to share jobs"
     for path in sorted((folder / "results").rglob("status.json")):
