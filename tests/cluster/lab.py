@@ -31,11 +31,18 @@ class Job:
 
 
 @contextmanager
-def lab_cluster() -> Iterator[dict[str, str]]:
-    """Start a cluster, give the environment in which its commands are found, and stop it."""
+def lab_cluster(accounting: bool = False) -> Iterator[dict[str, str]]:
+    """Start a cluster, give the environment in which its commands are found, and stop it.
+
+    Parameters
+    ----------
+    accounting
+        Whether it has an accounting database, and asks each job for an account.
+    """
     # Not below a test's own folder: the path of munge's socket may have 107 letters.
     with tempfile.TemporaryDirectory(prefix="exprlab-slurm-") as folder:
         own = {"CLUSTER_DIR": folder, "CLUSTER_PORT": str(free_port())}
+        own |= {"CLUSTER_ACCOUNTING": str(int(accounting))}
         environment = {
             "PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"]]),
             # The nodes have names that lead nowhere: all of them are this machine.
@@ -48,10 +55,12 @@ def lab_cluster() -> Iterator[dict[str, str]]:
             subprocess.run([SCRIPT, "stop"], env=os.environ | own, check=True)
 
 
-def has_slurm() -> bool:
-    """Return whether SLURM's daemons are installed."""
+def has_slurm(accounting: bool = False) -> bool:
+    """Return whether SLURM's daemons are installed, those of its accounting too if need be."""
     path = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
-    return all(shutil.which(name, path=path) for name in ("munged", "slurmctld", "slurmd"))
+    names = ["munged", "slurmctld", "slurmd"]
+    names += ["slurmdbd", "mariadbd"] if accounting else []
+    return all(shutil.which(name, path=path) for name in names)
 
 
 def submitted_jobs(environment: dict[str, str]) -> dict[str, Job]:
