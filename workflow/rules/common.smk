@@ -332,7 +332,7 @@ def share_of_partition(end, rulename):
     groups = workflow.group_settings.overwrite_groups
     members = max(1, list(groups.values()).count(groups.get(rulename)))
     asked = workflow.get_rule(rulename).resources.get("slurm_partition")
-    limits = limits_of(str(asked.value) if asked else "")
+    limits = limits_of(str((asked and asked.value) or ""))
     return int(min(limits[end] / members, sys.maxsize))
 
 
