@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import yaml
 
 FOLDER = Path(__file__).parent
@@ -47,12 +49,13 @@ def lab_cluster(accounting: bool = False) -> Iterator[dict[str, str]]:
             "PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"]]),
             # The nodes have names that lead nowhere: all of them are this machine.
             "MASTER_ADDR": "127.0.0.1",
+            **own,
         }
         try:
-            subprocess.run([SCRIPT, "start"], env=os.environ | own, check=True)
+            subprocess.run([SCRIPT, "start"], env=os.environ | environment, check=True)
             yield environment
         finally:
-            subprocess.run([SCRIPT, "stop"], env=os.environ | own, check=True)
+            subprocess.run([SCRIPT, "stop"], env=os.environ | environment, check=True)
 
 
 def has_slurm(accounting: bool = False) -> bool:
@@ -61,6 +64,19 @@ def has_slurm(accounting: bool = False) -> bool:
     names = ["munged", "slurmctld", "slurmd"]
     names += ["slurmdbd", "mariadbd"] if accounting else []
     return all(shutil.which(name, path=path) for name in names)
+
+
+def kill_node(environment: dict[str, str], node: str) -> None:
+    """Let a node die: its daemon and all that runs on it, without a word to anybody."""
+    folder = environment["CLUSTER_DIR"]
+    os.kill(int(Path(folder, f"run/slurmd-{node}.pid").read_text()), signal.SIGKILL)
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            place = process.environ()
+            if (place.get("CLUSTER_DIR"), place.get("SLURMD_NODENAME")) == (folder, node):
+                steps = [one for one in process.parents() if one.name().startswith("slurmstepd")]
+                for one in [*steps, process]:
+                    one.kill()
 
 
 def submitted_jobs(environment: dict[str, str]) -> dict[str, Job]:

@@ -101,7 +101,10 @@ KillWait=5
 # For jobs of the partition urgent, others make room; they are queued again.
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-PartitionName=cpu Nodes=ALL Default=YES DefaultTime=5 MaxTime=120
+# As on some clusters: jobs are queued again only if they ask for it.
+JobRequeue=0
+# The node that has least to do comes first, so that jobs side by side are on several.
+PartitionName=cpu Nodes=ALL Default=YES LLN=YES DefaultTime=5 MaxTime=120
 PartitionName=urgent Nodes=ALL PriorityTier=10 PreemptMode=OFF DefaultTime=5 MaxTime=120
 $(accounting "$address")
 END
@@ -190,7 +193,7 @@ start() {
 no_jobs() { [ -z "$(squeue -h)" ]; }
 
 stop() {
-  local file pid
+  local file pid signal
   if alive slurmctld; then
     scancel --user "$(id -un)" && (wait_for 30 no_jobs) || true
   fi
@@ -198,11 +201,13 @@ stop() {
     [ -s "$file" ] || continue
     pid=$(cat "$file")
     # The number may belong to another process by now.
+    signal=TERM
     case $(cat "/proc/$pid/comm" 2>/dev/null) in
-      slurmd | slurmctld | slurmdbd | mariadbd | munged) ;;
+      slurmd | slurmctld | mariadbd | munged) ;;
+      slurmdbd) signal=KILL ;; # it would take seconds to add up what nobody asks for
       *) continue ;;
     esac
-    kill "$pid" || continue
+    kill -s "$signal" "$pid" || continue
     (wait_for 20 eval "! kill -0 $pid") || kill -9 "$pid"
     rm -f "$file"
   done

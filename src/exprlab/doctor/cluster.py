@@ -86,7 +86,7 @@ def _account(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterato
         found = "none in the profile: jobs run in your default account, if you have one"
         yield Finding(WARNING, "account", found, remedy)
     elif known:
-        found = f"{wanted} in the profile"
+        found = f"'{wanted}' is {'' if str(wanted) in known else 'not '}one of yours"
         yield finding(str(wanted) in known, "account", found, remedy)
 
 
