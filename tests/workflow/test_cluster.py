@@ -221,7 +221,7 @@ def nodes_of(slurm: dict[str, str], job: str) -> list[str]:
 
 def test_two_nodes_train_like_as_many_processes_here(slurm: dict[str, str], copy: Workflow) -> None:
     results, target = {}, WEIGHTS.format("mlp", 0)
-    model = MODEL | {"max_epochs": 150, "patience": 5000, "checkpoint_every": 5}
+    model = MODEL | {"hidden": [64, 64], "max_epochs": 80, "patience": 5000, "checkpoint_every": 5}
     for devices, nodes in ((4, 1), (2, 2)):
         trainer = {"accelerator": "cpu", "strategy": "ddp"}
         trainer |= {"devices": devices, "num_nodes": nodes}
@@ -261,7 +261,7 @@ def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
         os.utime(log, (time.time() + 3600,) * 2)
     environment = {"PATH": os.pathsep.join([str(copy.folder / "bin"), os.environ["PATH"]])}
     world = replace(copy, environment=environment)
-    done = world.run("-n", "--forceall", "--attempt", "2", "--profile", str(PROFILE))
+    done = world.run("-n", "--forceall", "-p", "--attempt", "2", "--profile", str(PROFILE))
     assert done.returncode == 0, done.stdout
     jobs = {
         (job.rule, job.wildcards.get("split")): job.resources for job in parse_jobs(done.stdout)
