@@ -251,7 +251,8 @@ def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
     sinfo = copy.folder / "bin/sinfo"
     sinfo.write_text("#!/bin/sh\necho 'cpu*|up|1:30:00|4|2500|3|OFF'\n")
     sinfo.chmod(0o755)
-    logs = copy.folder / "results/logs/slurm"
+    # A dry run, which has no executor, looks for them where an executor has them by itself.
+    logs = copy.folder / ".snakemake/slurm_logs"
     logs.mkdir(parents=True)
     for number, words in enumerate(("oom-kill", "DUE TO TIME LIMIT")):
         log = logs / f"{number}.log"
