@@ -26,7 +26,7 @@ lessons: $(VENV)/.installed-lessons  ## run the lessons of the course and make t
 	snakemake --cores $(CORES) lessons $(ARGS)
 
 cluster-test: $(VENV)/.installed-test  ## test on a real SLURM that is set up on this machine: equal bytes, requeues, limits
-	tests/cluster/one_node_cluster.sh install
+	CLUSTER_ACCOUNTING=1 tests/cluster/one_node_cluster.sh install
 	CI=true python -m pytest tests/workflow/test_reproducibility.py tests/workflow/test_cluster.py \
 	  -k "on_slurm or test_cluster" $(ARGS)
 

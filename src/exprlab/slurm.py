@@ -1,10 +1,12 @@
-"""What SLURM says of a job. Standard library only."""
+"""What SLURM says of jobs and partitions. Standard library only."""
 
 from __future__ import annotations
 
+import re
 import subprocess
+from dataclasses import dataclass
 
-SECONDS = 20
+SECONDS = 30
 # It has ended so long ago that SLURM does not know it any more.
 FORGOTTEN = "FORGOTTEN"
 # The states of a job that is over; in every other it runs, waits or will be run again.
@@ -22,6 +24,20 @@ OVER = {
     "REVOKED",
     "TIMEOUT",
 }
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition: its state and limit, its largest nodes, and what becomes of preempted jobs."""
+
+    name: str
+    is_default: bool
+    up: bool
+    minutes: float
+    cpus: int
+    memory: int
+    nodes: int
+    preemption: str
 
 
 def state_of_job(number: str) -> str | None:
@@ -43,6 +59,48 @@ def state_of_job(number: str) -> str | None:
     if base is not None and base.stdout.strip():
         return base.stdout.split()[0]
     return FORGOTTEN
+
+
+def partitions() -> list[Partition]:
+    """Return the partitions, each with its largest nodes (sinfo has a line for each kind)."""
+    found: dict[str, Partition] = {}
+    listed = output_of(["sinfo", "--noheader", "--format=%P|%a|%l|%c|%m|%D|%M"])
+    for line in (listed or "").split():
+        name, state, limit, cpus, memory, nodes, preemption = line.split("|")
+        plain = name.rstrip("*")
+        before = found.get(plain)
+        found[plain] = Partition(
+            name=plain,
+            is_default=name.endswith("*"),
+            up=state == "up",
+            minutes=in_minutes(limit),
+            cpus=max(_number(cpus), before.cpus if before else 0),
+            memory=max(_number(memory), before.memory if before else 0),
+            nodes=_number(nodes) + (before.nodes if before else 0),
+            preemption=preemption,
+        )
+    return list(found.values())
+
+
+def _number(text: str) -> int:
+    """Return a number of sinfo's, where 4+ means 4 or more."""
+    return int(re.sub(r"\D", "", text) or 0)
+
+
+def in_minutes(limit: str) -> float:
+    """Return a time limit of SLURM's, [days-]hours:minutes:seconds, in minutes."""
+    if limit == "infinite":
+        return float("inf")
+    days, _, clock = limit.rpartition("-")
+    parts = [int(part) for part in clock.split(":")]
+    seconds = sum(part * 60**i for i, part in enumerate(reversed(parts)))
+    return int(days or 0) * 1440 + seconds / 60
+
+
+def output_of(command: list[str]) -> str | None:
+    """Return what a command prints, None if there is no such command or it fails."""
+    done = _ask(*command)
+    return done.stdout if done is not None and done.returncode == 0 else None
 
 
 def _ask(*command: str) -> subprocess.CompletedProcess[str] | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import yaml
 
 FOLDER = Path(__file__).parent
@@ -31,27 +33,50 @@ class Job:
 
 
 @contextmanager
-def lab_cluster() -> Iterator[dict[str, str]]:
-    """Start a cluster, give the environment in which its commands are found, and stop it."""
+def lab_cluster(accounting: bool = False) -> Iterator[dict[str, str]]:
+    """Start a cluster, give the environment in which its commands are found, and stop it.
+
+    Parameters
+    ----------
+    accounting
+        Whether it has an accounting database, and asks each job for an account.
+    """
     # Not below a test's own folder: the path of munge's socket may have 107 letters.
     with tempfile.TemporaryDirectory(prefix="exprlab-slurm-") as folder:
         own = {"CLUSTER_DIR": folder, "CLUSTER_PORT": str(free_port())}
+        own |= {"CLUSTER_ACCOUNTING": str(int(accounting))}
         environment = {
             "PATH": os.pathsep.join([f"{folder}/bin", os.environ["PATH"]]),
             # The nodes have names that lead nowhere: all of them are this machine.
             "MASTER_ADDR": "127.0.0.1",
+            **own,
         }
         try:
-            subprocess.run([SCRIPT, "start"], env=os.environ | own, check=True)
+            subprocess.run([SCRIPT, "start"], env=os.environ | environment, check=True)
             yield environment
         finally:
-            subprocess.run([SCRIPT, "stop"], env=os.environ | own, check=True)
+            subprocess.run([SCRIPT, "stop"], env=os.environ | environment, check=True)
 
 
-def has_slurm() -> bool:
-    """Return whether SLURM's daemons are installed."""
+def has_slurm(accounting: bool = False) -> bool:
+    """Return whether SLURM's daemons are installed, those of its accounting too if need be."""
     path = os.pathsep.join([os.environ["PATH"], "/usr/sbin"])
-    return all(shutil.which(name, path=path) for name in ("munged", "slurmctld", "slurmd"))
+    names = ["munged", "slurmctld", "slurmd"]
+    names += ["slurmdbd", "mariadbd"] if accounting else []
+    return all(shutil.which(name, path=path) for name in names)
+
+
+def kill_node(environment: dict[str, str], node: str) -> None:
+    """Let a node die: its daemon and all that runs on it, without a word to anybody."""
+    folder = environment["CLUSTER_DIR"]
+    os.kill(int(Path(folder, f"run/slurmd-{node}.pid").read_text()), signal.SIGKILL)
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            place = process.environ()
+            if (place.get("CLUSTER_DIR"), place.get("SLURMD_NODENAME")) == (folder, node):
+                steps = [one for one in process.parents() if one.name().startswith("slurmstepd")]
+                for one in [*steps, process]:
+                    one.kill()
 
 
 def submitted_jobs(environment: dict[str, str]) -> dict[str, Job]:

@@ -3,7 +3,9 @@
 #
 # munged, slurmctld and one slurmd per node, without systemd and for any user. All it writes lies in
 # $CLUSTER_DIR. Its commands (sbatch, squeue, ...) are in $CLUSTER_DIR/bin: with that folder first in
-# PATH, nothing in /etc has to say where the cluster is. It listens on $CLUSTER_PORT and the next 3.
+# PATH, nothing in /etc has to say where the cluster is. It listens on $CLUSTER_PORT and the next 4.
+# With CLUSTER_ACCOUNTING=1 it has an accounting database (MariaDB, slurmdbd), as most clusters do:
+# sacct knows its jobs, and each asks for an account that the user is in.
 #   install   Debian's packages, if they are missing and this is root
 #   start     installs, and starts what does not run yet
 #   stop      cancels the jobs and ends what `start` has started
@@ -11,13 +13,20 @@
 set -euo pipefail
 CLUSTER_DIR=${CLUSTER_DIR:-${TMPDIR:-/tmp}/exprlab-cluster-$(id -u)}
 CLUSTER_PORT=${CLUSTER_PORT:-16817}
+CLUSTER_ACCOUNTING=${CLUSTER_ACCOUNTING:-0}
 NODES=(n1 n2 n3)
 CPUS=4      # per node, whether the machine has them or not
 MEMORY=4000 # MB per node, likewise
 PACKAGES=(slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins)
+PROGRAMS=(munged slurmctld slurmd sbatch)
+if [ "$CLUSTER_ACCOUNTING" = 1 ]; then
+  PACKAGES+=(slurmdbd slurm-wlm-mysql-plugin mariadb-server)
+  PROGRAMS+=(slurmdbd mariadbd)
+fi
 CLIENTS=(sbatch srun salloc scancel squeue sinfo scontrol sacct sacctmgr sshare sstat)
 
 RUN=$CLUSTER_DIR/run CONF=$CLUSTER_DIR/slurm.conf SOCKET=$CLUSTER_DIR/run/munge.sock
+DATA=$CLUSTER_DIR/mariadb DATABASE=$CLUSTER_DIR/run/mariadb.sock
 export PATH=$CLUSTER_DIR/bin:$PATH:/usr/sbin
 
 fail() { echo "one_node_cluster: $*" >&2; exit 1; }
@@ -32,7 +41,7 @@ wait_for() { # SECONDS COMMAND...
   done
 }
 
-installed() { type munged slurmctld slurmd sbatch >/dev/null 2>&1; }
+installed() { type "${PROGRAMS[@]}" >/dev/null 2>&1; }
 
 install() {
   installed && return
@@ -86,11 +95,18 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=2
 JobAcctGatherParams=OverMemoryKill
-AccountingStorageType=accounting_storage/none
 # Without accounting, squeue alone tells how a job has ended.
 MinJobAge=600
 KillWait=5
-PartitionName=cpu Nodes=ALL Default=YES DefaultTime=5 MaxTime=120
+# For jobs of the partition urgent, others make room; they are queued again.
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+# As on some clusters: jobs are queued again only if they ask for it.
+JobRequeue=0
+# The node that has least to do comes first, so that jobs side by side are on several.
+PartitionName=cpu Nodes=ALL Default=YES LLN=YES DefaultTime=5 MaxTime=120
+PartitionName=urgent Nodes=ALL PriorityTier=10 PreemptMode=OFF DefaultTime=5 MaxTime=120
+$(accounting "$address")
 END
   for node in "${NODES[@]}"; do
     port=$((port + 1))
@@ -107,6 +123,54 @@ END
     || (umask 077 && head -c 128 /dev/urandom > "$CLUSTER_DIR/munge.key")
 }
 
+# What slurm.conf says of accounting; and the configuration of slurmdbd, which lies beside it.
+accounting() { # ADDRESS
+  if [ "$CLUSTER_ACCOUNTING" != 1 ]; then
+    echo "AccountingStorageType=accounting_storage/none"
+    return
+  fi
+  cat <<END
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=$1
+AccountingStoragePort=$((CLUSTER_PORT + 4))
+AccountingStoragePass=$SOCKET
+AccountingStoreFlags=job_comment
+AccountingStorageEnforce=associations,limits,qos
+END
+  (umask 077; cat > "$CLUSTER_DIR/slurmdbd.conf") <<END
+AuthType=auth/munge
+AuthInfo=socket=$SOCKET
+DbdHost=localhost
+DbdAddr=$1
+DbdPort=$((CLUSTER_PORT + 4))
+CommunicationParameters=NoInAddrAny
+SlurmUser=$(id -un)
+LogFile=$CLUSTER_DIR/log/slurmdbd.log
+PidFile=$RUN/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageUser=$(id -un)
+END
+}
+
+# MariaDB listens on a socket alone, and knows the user by it: no port, no password.
+start_accounting() {
+  local what
+  [ -d "$DATA/mysql" ] || mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$DATA" \
+    --auth-root-socket-user="$(id -un)" --skip-test-db > "$CLUSTER_DIR/log/mariadb-install.log" 2>&1
+  alive mariadbd || mariadbd --no-defaults --user="$(id -un)" --datadir="$DATA" --skip-networking \
+    --socket="$DATABASE" --pid-file="$RUN/mariadbd.pid" --innodb-buffer-pool-size=64M \
+    --innodb-log-file-size=16M --innodb-lock-wait-timeout=900 \
+    --innodb-flush-log-at-trx-commit=0 --log-error="$CLUSTER_DIR/log/mariadb.log" \
+    </dev/null >/dev/null 2>&1 &
+  wait_for 30 mariadb-admin --no-defaults --socket="$DATABASE" ping
+  alive slurmdbd || SLURM_CONF=$CONF MYSQL_UNIX_PORT=$DATABASE slurmdbd
+  wait_for 30 sacctmgr --noheader list cluster
+  # The user is in one account of two; nobody may use the QOS `long`. All may be there already.
+  for what in "cluster exprlab" "account lab others" "user $(id -un) account=lab" "qos long"; do
+    sacctmgr -i add $what > "$CLUSTER_DIR/log/sacctmgr.log" 2>&1 || true
+  done
+}
+
 all_ready() { [ "$(sinfo -h -N -t idle,mix,alloc -o %N | sort -u | wc -l)" = ${#NODES[@]} ]; }
 
 start() {
@@ -117,6 +181,7 @@ start() {
     --pid-file="$RUN/munged.pid" --log-file="$CLUSTER_DIR/log/munged.log" \
     --seed-file="$RUN/munge.seed"
   wait_for 10 munge -n -S "$SOCKET"
+  [ "$CLUSTER_ACCOUNTING" != 1 ] || start_accounting
   alive slurmctld || slurmctld -c -f "$CONF"
   wait_for 20 scontrol ping
   for node in "${NODES[@]}"; do
@@ -128,16 +193,21 @@ start() {
 no_jobs() { [ -z "$(squeue -h)" ]; }
 
 stop() {
-  local file pid
+  local file pid signal
   if alive slurmctld; then
     scancel --user "$(id -un)" && (wait_for 30 no_jobs) || true
   fi
-  for file in "$RUN"/slurmd-*.pid "$RUN/slurmctld.pid" "$RUN/munged.pid"; do
+  for file in "$RUN"/{slurmd-*,slurmctld,slurmdbd,mariadbd,munged}.pid; do
     [ -s "$file" ] || continue
     pid=$(cat "$file")
     # The number may belong to another process by now.
-    case $(cat "/proc/$pid/comm" 2>/dev/null) in slurmd | slurmctld | munged) ;; *) continue ;; esac
-    kill "$pid" || continue
+    signal=TERM
+    case $(cat "/proc/$pid/comm" 2>/dev/null) in
+      slurmd | slurmctld | mariadbd | munged) ;;
+      slurmdbd) signal=KILL ;; # it would take seconds to add up what nobody asks for
+      *) continue ;;
+    esac
+    kill -s "$signal" "$pid" || continue
     (wait_for 20 eval "! kill -0 $pid") || kill -9 "$pid"
     rm -f "$file"
   done

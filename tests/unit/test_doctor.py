@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.resources import GroupResources, Resources
 
+from exprlab import slurm
 from exprlab.doctor import cluster, machine
 from exprlab.doctor.findings import OK, PROBLEM, WARNING
 from exprlab.doctor.needs import Need, needs_of, placeholders
@@ -140,14 +141,15 @@ def test_words_in_capitals_are_placeholders() -> None:
     [("30:00", 30), ("2:00:00", 120), ("1-12:00:00", 2160), ("infinite", float("inf"))],
 )
 def test_time_limits_as_sinfo_writes_them(limit: str, minutes: float) -> None:
-    assert cluster._minutes(limit) == minutes
+    assert slurm.in_minutes(limit) == minutes
 
 
 def test_partitions_with_several_kinds_of_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = (
-        "cpu*|up|2-00:00:00|64+|256000+|10\ncpu*|up|2-00:00:00|128|512000|2\nold|down|1:00|4|8|1"
+        "cpu*|up|2-00:00:00|64+|256000+|10|OFF\ncpu*|up|2-00:00:00|128|512000|2|OFF\n"
+        "old|down|1:00|4|8|1|CANCEL"
     )
-    monkeypatch.setattr(cluster, "_output", lambda command: listed)
+    monkeypatch.setattr(slurm, "output_of", lambda command: listed)
     need = Need("train_network", 1, 100, 400_000, 60, 12, "")
     states = [(one.state, one.what) for one in cluster._partitions([need])]
     assert states == [(OK, "partition"), (WARNING, "room to grow"), (OK, "resources")]
@@ -155,8 +157,9 @@ def test_partitions_with_several_kinds_of_nodes(monkeypatch: pytest.MonkeyPatch)
     _, found, _ = cluster._partitions([too_much])
     assert found.state == PROBLEM
     assert "train_network asks for 200 CPUs of a node, cpu has 128" in found.found
-    down, *_ = cluster._partitions([Need("train_network", 1, 1, 1, 1, 1, "old")])
+    down, cancels, *_ = cluster._partitions([Need("train_network", 1, 1, 1, 1, 1, "old")])
     assert (down.state, down.remedy) == (PROBLEM, "it is down: choose another")
+    assert (cancels.state, cancels.what) == (WARNING, "preemption")
 
 
 def test_locks_are_tried_in_the_folder_itself(
@@ -198,11 +201,70 @@ def test_too_little_disk_is_a_problem(tmp_path: Path) -> None:
         ("accounting_storage/slurmdbd", True),
     ],
 )
-def test_sacct_needs_an_accounting_database(storage: str, sacct_works: bool) -> None:
+def test_sacct_needs_an_accounting_database_and_squeue_time(
+    storage: str, sacct_works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "output_of", lambda command: "")
     settings = {"AccountingStorageType": storage, "MinJobAge": "300 sec"}
-    found = cluster._status_command({"slurm-status-command": "sacct"}, settings)
-    assert (found.state == OK) == sacct_works
-    assert cluster._status_command({"slurm-status-command": "squeue"}, settings).state == OK
+    sacct, squeue = ({"slurm-status-command": name} for name in ("sacct", "squeue"))
+    # Where squeue will do, it is better: it copes with the failure of a node.
+    found = cluster._status_command(sacct, settings)
+    assert found.state == (WARNING if sacct_works else PROBLEM)
+    assert found.remedy.startswith("slurm-status-command: squeue")
+    assert cluster._status_command(squeue, settings).state == OK
+    short = settings | {"MinJobAge": "2 sec"}
+    assert cluster._status_command(sacct, short).state == (OK if sacct_works else PROBLEM)
+    assert cluster._status_command(squeue, short).state == (WARNING if sacct_works else PROBLEM)
+    # The database is down.
+    monkeypatch.setattr(cluster, "output_of", lambda command: None)
+    assert cluster._status_command(sacct, settings).state == PROBLEM
+
+
+STRICT = {
+    "AccountingStorageType": "accounting_storage/slurmdbd",
+    "AccountingStorageEnforce": "associations,limits,qos",
+}
+
+
+@pytest.mark.parametrize(
+    ("listed", "settings", "account", "qos", "told"),
+    [
+        ("lab|normal\nbig|normal,long\n", STRICT, "lab", "normal", [(OK, "account")]),
+        ("lab|normal\nbig|normal,long\n", STRICT, "big", "long", [(OK, "account")]),
+        ("lab|normal\nbig|normal,long\n", STRICT, "lab", "long",
+         [(OK, "account"), (PROBLEM, "QOS")]),
+        ("lab|normal\nbig|normal,long\n", STRICT, None, "long", [(WARNING, "account")]),
+        ("lab|normal\n", STRICT, "lap", "normal", [(PROBLEM, "account")]),
+        ("", STRICT, None, "normal", [(PROBLEM, "account")]),
+        # It keeps a list, and refuses nobody.
+        ("", STRICT | {"AccountingStorageEnforce": "none"}, "lab", "long", []),
+        # Snakemake asks sacctmgr for an account that it is given, and fails.
+        ("", {}, "lab", "long", [(PROBLEM, "account")]),
+        ("", {}, None, "long", []),
+    ],
+)  # fmt: skip
+def test_account_and_qos_are_those_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, listed: str, settings: dict[str, str], account: str | None,
+    qos: str, told: list[tuple[str, str]],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(cluster, "output_of", lambda command: listed)
+    profile = {
+        "default-resources": {"slurm_account": account},
+        "set-resources": {"train_network": {"slurm_extra": f"'--qos={qos} --constraint=a100'"}},
+    }
+    found = [*cluster._account(profile, settings), *cluster._qos(profile, settings)]
+    assert [(one.state, one.what) for one in found] == told
+
+
+def test_every_way_to_ask_for_a_qos_is_seen() -> None:
+    rules = {
+        "a": {"qos": "one"},
+        "b": {"slurm_extra": "'-q two --signal=USR1@90'"},
+        "c": {"x": "y"},
+    }
+    assert [*cluster.qos_of({"slurm-qos": "three", "set-resources": rules})] == [
+        "three", "one", "two",
+    ]  # fmt: skip
 
 
 def test_a_file_system_without_locks_is_a_problem(

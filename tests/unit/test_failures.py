@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from exprlab import slurm
 from exprlab.failures.cards import make_cards
 from exprlab.failures.ends import (
     CANCELLED,
@@ -18,6 +19,7 @@ from exprlab.failures.ends import (
     TIME_LIMIT,
     earlier_ends,
     how_it_ended,
+    limits_of,
 )
 from exprlab.failures.listen import FailedJobs
 
@@ -65,6 +67,21 @@ def test_only_a_jobs_own_ends_of_this_call_count(tmp_path: Path) -> None:
     assert earlier_ends(tmp_path, mine, since=2000) == {OUT_OF_MEMORY: 2, TIME_LIMIT: 1}
     assert earlier_ends(tmp_path, {}, since=2000) == {}
     assert earlier_ends(None, mine, since=0) == {}
+
+
+def test_nothing_grows_beyond_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = (
+        "cpu*|up|2:00:00|4|4000|3|OFF\ncpu*|up|2:00:00|4|8000|1|OFF\nbig|up|infinite|9|9000|1|OFF"
+    )
+    monkeypatch.setattr(slurm, "output_of", lambda command: listed)
+    limits_of.cache_clear()
+    assert limits_of("") == limits_of("cpu") == {OUT_OF_MEMORY: 8000, TIME_LIMIT: 120}
+    # SLURM takes the first of them that is free.
+    assert limits_of("cpu,big") == {OUT_OF_MEMORY: 9000, TIME_LIMIT: float("inf")}
+    limits_of.cache_clear()
+    monkeypatch.setattr(slurm, "output_of", lambda command: None)
+    assert set(limits_of("").values()) == {float("inf")}
+    limits_of.cache_clear()
 
 
 def event(kind: str, **facts: object) -> logging.LogRecord:
@@ -140,18 +157,30 @@ def test_of_a_group_ended_from_outside_the_job_under_way_has_the_card(tmp_path: 
 def test_what_slurm_refuses_has_a_card_each_with_its_words(tmp_path: Path) -> None:
     old = tmp_path / "single.log"
     old.write_text("error: of an earlier try\n")
-    words = "SLURM sbatch failed. The error message was sbatch: error: invalid partition: cqu\n"
+    words = "SLURM sbatch failed. The error message was 'sbatch: error: invalid partition: cqu'.\n"
+    words += "    sbatch call:\n        sbatch --parsable\n"
     events = [event("job_error", rule_msg=words, **job("single", tmp_path / "single", old))]
     for number in ("a", "b"):
         jobs = [job(rule, tmp_path / number / rule, old) for rule in ("train", "evaluate")]
         events.append(event("group_error", groupid="run", aux_logs=[], job_error_info=jobs))
     cards = make_cards(heard(tmp_path, *events), ["snakemake"])
     assert len(cards) == 3
-    assert "sbatch: error: invalid partition: cqu" in cards[0].cause
+    refusal = "SLURM did not take it: 'sbatch: error: invalid partition: cqu'."
+    assert cards[0].cause == refusal
     for card in cards:
         assert card.cause.startswith("SLURM did not take it")
         assert "exprlab doctor" in card.remedy
         assert card.last_lines == []
+
+
+def test_a_job_whose_node_failed_leaves_no_words_and_slurm_tells(tmp_path: Path) -> None:
+    (tmp_path / "train.log").write_text("[train] epoch 1\n")
+    words = "SLURM-job '7' failed due to a node failure, SLURM status is: 'NODE_FAIL'. Failed nodes"
+    job_of_it = job("train", tmp_path / "out", tmp_path / "train.log", external_jobid="7")
+    (card,) = make_cards(
+        heard(tmp_path, event("job_error", rule_msg=words, **job_of_it)), ["snakemake"]
+    )
+    assert card.cause == "the node that it ran on failed"
 
 
 def test_a_job_ended_from_outside_says_by_what(tmp_path: Path) -> None:

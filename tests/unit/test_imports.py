@@ -62,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "cards": {"config", "evaluation", "files", "keys", "report"},
     "archive": {"errors", "files", "keys", "provenance"},
     "failures": {"files", "slurm"},
-    "doctor": {"config", "errors", "files", "provenance", "reproduce"},
+    "doctor": {"config", "errors", "files", "provenance", "reproduce", "slurm"},
     "reproduce": {"errors", "files", "keys", "provenance", "tracking"},
 }
 # Rooms and modules that compute and know nothing of files, workflow or tracking.

@@ -1,4 +1,4 @@
-"""On a real SLURM: requeues, time-outs, too little memory, several nodes, words for users."""
+"""On a real SLURM: preemption, dead nodes, time-outs, too little memory, several nodes, words."""
 
 from __future__ import annotations
 
@@ -8,34 +8,46 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from cluster.lab import HURRY, PROFILE, has_slurm, lab_cluster
+from cluster.lab import HURRY, PROFILE, has_slurm, kill_node, lab_cluster
 from mlflow import MlflowClient
 from workflow.conftest import PROJECT, Snakemake, Workflow
 from workflow.test_live import points_in_file, points_on_server, runs_of
 from workflow.test_processes import MODEL
 
+from exprlab.reproduce.plan import parse_jobs
 from exprlab.slurm import state_of_job
 from exprlab.tracking.status import true_state
 
 RUN = "results/tumours/{}/seed-0"
 WEIGHTS = "results/tumours/{}/seed-{}/weights.safetensors"
-# Ten have been tried, too.
-REQUEUES = 4
 ON_SLURM = ["--profile", str(PROFILE), *HURRY, "--cores", "6"]
+
+
+MODELS = ("mlp", "logistic")
+INSTALL = "as root, CLUSTER_ACCOUNTING=1 tests/cluster/one_node_cluster.sh install"
 
 
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[dict[str, str]]:
     """Return the environment of a cluster of three nodes; with CI it has to be there."""
     if "CI" not in os.environ and not has_slurm():
-        pytest.skip("no SLURM: as root, tests/cluster/one_node_cluster.sh install")
+        pytest.skip(f"no SLURM: {INSTALL}")
     with lab_cluster() as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def accounted() -> Iterator[dict[str, str]]:
+    """Return the environment of a cluster with an accounting database."""
+    if "CI" not in os.environ and not has_slurm(accounting=True):
+        pytest.skip(f"no SLURM with accounting: {INSTALL}")
+    with lab_cluster(accounting=True) as environment:
         yield environment
 
 
@@ -58,19 +70,20 @@ def next_job(environment: dict[str, str]) -> int:
 
 
 def test_lack_of_memory_is_met_with_more_and_other_failures_are_not(
-    slurm: dict[str, str], copy: Workflow
+    accounted: dict[str, str], copy: Workflow
 ) -> None:
+    # Told by sacct; the other tests ask squeue.
     hopeless = {"optimizer": "sgd", "learning_rate": 1e30, "momentum": 0.99}
     # About 2 GB at its peak: more than the rule's 1,500 MB, less than twice as much.
     big = {"kind": "mlp", "hidden": [8000, 8000], "tuning": "validation", "max_epochs": 3}
     experiment = {"models": ["mlp", "big", "logistic"]}
     changed = copy.changed(experiment=experiment, models={"mlp": hopeless, "big": big})
-    world, first = replace(changed, environment=slurm), next_job(slurm)
+    world, first = replace(changed, environment=accounted), next_job(accounted)
     targets = [WEIGHTS.format(model, 0) for model in ("mlp", "big", "logistic")]
-    done = world.run(*targets, *ON_SLURM)
+    done = world.run(*targets, *ON_SLURM, "--slurm-status-command", "sacct")
     assert done.returncode != 0
     memory = {"mlp": [], "big": []}
-    for number, state, megabytes, _ in jobs_since(slurm, first):
+    for number, state, megabytes, _ in jobs_since(accounted, first):
         logs = (copy.folder / "results/logs/slurm").rglob(f"{number}.log")
         log = "".join(path.read_text() for path in logs)
         for model, asked in memory.items():
@@ -100,11 +113,11 @@ def states_of(workflow: Workflow) -> list[tuple[str, str]]:
     return [(run.info.status, run.info.run_name) for run in runs_of_all(workflow)]
 
 
-def test_requeued_and_timed_out_trainings_resume_to_the_same_bytes(
+def test_disturbed_and_timed_out_trainings_resume_to_the_same_bytes(
     slurm: dict[str, str], server: str, copy: Workflow, tmp_path: Path
 ) -> None:
-    # One training is requeued again and again; another takes minutes, and has one: SLURM counts in
-    # minutes, and looks at them twice in one.
+    # One training is requeued, has to make room, loses its node; another takes minutes, and has
+    # one: SLURM counts in minutes, and looks at them twice in one.
     long = {"kind": "mlp", "hidden": [1500, 1500], "patience": 5000, "dropout": 0.3}
     long |= {"tuning": "validation", "checkpoint_every": 5}
     models = {"mlp": long | {"max_epochs": 300}, "slow": long | {"max_epochs": 2500}}
@@ -119,12 +132,13 @@ def test_requeued_and_timed_out_trainings_resume_to_the_same_bytes(
     limit = ["--set-resources", "train_network:runtime=1", "--retries", "8"]
     process = replace(changed, environment=slurm).start(*targets, *ON_SLURM, *limit)
     attempt = copy.folder / RUN.format("mlp") / ".attempt/status.json"
-    for count in range(REQUEUES):
-        requeue(slurm, process, attempt, count)
+    disturbances = [requeue, preempt, lose_node, requeue]
+    for count, disturbance in enumerate(disturbances):
+        disturb(slurm, process, attempt, 25 * (count + 1), disturbance)
     output = process.output()
     assert process.returncode == 0, output
     status = json.loads((copy.folder / RUN.format("mlp") / "status.json").read_text())
-    assert status["attempt"] >= REQUEUES + 1
+    assert status["attempt"] >= len(disturbances) + 1
     slow = json.loads((copy.folder / RUN.format("slow") / "status.json").read_text())
     assert slow["attempt"] >= 2, "it was meant to run out of time"
     assert slow["resumed_from_epoch"] >= 5
@@ -156,41 +170,109 @@ def check_published_once(world: Workflow, server: str, runs: list[str]) -> None:
         assert there == points_in_file(world.folder / path / "metrics.csv")
 
 
-def requeue(slurm: dict[str, str], process: Snakemake, status: Path, count: int) -> None:
-    """Requeue the job of a training once it has trained for some epochs more."""
-    curves, goal = status.with_name("metrics.csv"), 25 * (count + 1)
-    while not (curves.exists() and f",{goal},val/loss," in curves.read_text()):
+def disturb(
+    slurm: dict[str, str], process: Snakemake, status: Path, epochs: int,
+    disturbance: Callable[[dict[str, str], str], None],
+) -> None:  # fmt: skip
+    """Disturb the job of a training after some epochs, and wait until SLURM has it queued again."""
+    curves = status.with_name("metrics.csv")
+    while not (curves.exists() and f",{epochs},val/loss," in curves.read_text()):
         assert process.poll() is None, process.output()
         time.sleep(0.2)
     job = json.loads(status.read_text())["slurm_job_id"]
-    ask(slurm, "scontrol", "requeue", job)
-    # SLURM lets a requeued job wait for two minutes.
+    disturbance(slurm, job)
+    wait_until_queued(slurm, job)
+    # SLURM lets it wait for two minutes.
+    ask(slurm, "scontrol", "update", f"JobId={job}", "StartTime=now")
+
+
+def wait_until_queued(slurm: dict[str, str], job: str) -> None:
     for _ in range(100):
         if "PENDING" in ask(slurm, "squeue", "-h", f"--jobs={job}", "--format=%T"):
-            ask(slurm, "scontrol", "update", f"JobId={job}", "StartTime=now")
             return
         time.sleep(0.2)
-    raise AssertionError(f"job {job} was not requeued")
+    raise AssertionError(f"job {job} was not queued again")
+
+
+def requeue(slurm: dict[str, str], job: str) -> None:
+    ask(slurm, "scontrol", "requeue", job)
+
+
+def preempt(slurm: dict[str, str], job: str) -> None:
+    """Submit an urgent job for the last node of this one, until this one is queued again."""
+    urgent = ["sbatch", "--parsable", "--partition=urgent", "--exclusive", "--output=/dev/null"]
+    urgent += [f"--nodelist={nodes_of(slurm, job)[-1]}", "--wrap=sleep 600"]
+    number = ask(slurm, *urgent).strip()
+    wait_until_queued(slurm, job)
+    ask(slurm, "scancel", number)
+
+
+def lose_node(slurm: dict[str, str], job: str) -> None:
+    """Kill the node of a job; SLURM would find out after a while (SlurmdTimeout)."""
+    node = nodes_of(slurm, job)[-1]
+    kill_node(slurm, node)
+    ask(slurm, "scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=lost")
+
+
+def nodes_of(slurm: dict[str, str], job: str) -> list[str]:
+    names = ask(slurm, "squeue", "-h", f"--jobs={job}", "--format=%N").strip()
+    return ask(slurm, "scontrol", "show", "hostnames", names).split()
 
 
 def test_two_nodes_train_like_as_many_processes_here(slurm: dict[str, str], copy: Workflow) -> None:
-    results = {}
+    results, target = {}, WEIGHTS.format("mlp", 0)
+    model = MODEL | {"hidden": [64, 64], "max_epochs": 80, "patience": 5000, "checkpoint_every": 5}
     for devices, nodes in ((4, 1), (2, 2)):
         trainer = {"accelerator": "cpu", "strategy": "ddp"}
         trainer |= {"devices": devices, "num_nodes": nodes}
-        changed = copy.changed(trainer=trainer, models={"mlp": MODEL})
+        changed = copy.changed(trainer=trainer, models={"mlp": model})
         where = ON_SLURM if nodes > 1 else []
-        world = replace(changed, environment=slurm if nodes > 1 else {})
-        done = world.run(WEIGHTS.format("mlp", 0), *where)
-        assert done.returncode == 0, done.stdout
-        results[nodes] = (copy.folder / WEIGHTS.format("mlp", 0)).read_bytes()
+        process = replace(changed, environment=slurm if nodes > 1 else {}).start(target, *where)
+        if nodes > 1:
+            # One of its nodes is needed by others for a while.
+            status = copy.folder / RUN.format("mlp") / ".attempt/status.json"
+            disturb(slurm, process, status, 5, preempt)
+        output = process.output()
+        assert process.returncode == 0, output
+        results[nodes] = (copy.folder / target).read_bytes()
         log = (copy.folder / "results/logs/train_network/tumours.mlp.seed-0.log").read_text()
         assert "4 process(es)" in log
     assert results[1] == results[2]
     status = json.loads((copy.folder / RUN.format("mlp") / "status.json").read_text())
+    assert status["attempt"] == 2
     details = ask(slurm, "scontrol", "show", "job", status["slurm_job_id"])
     assert "NumNodes=2 NumCPUs=4 NumTasks=4 CPUs/Task=1" in details
     assert "NtasksPerN:B:S:C=2:" in details
+
+
+def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
+    # A cluster that has nothing but sinfo, and logs of jobs that lacked memory and time.
+    (copy.folder / "bin").mkdir()
+    sinfo = copy.folder / "bin/sinfo"
+    sinfo.write_text("#!/bin/sh\necho 'cpu*|up|1:30:00|4|2500|3|OFF'\n")
+    sinfo.chmod(0o755)
+    # A dry run, which has no executor, looks for them where an executor has them by itself.
+    logs = copy.folder / ".snakemake/slurm_logs"
+    logs.mkdir(parents=True)
+    for number, words in enumerate(("oom-kill", "DUE TO TIME LIMIT")):
+        log = logs / f"{number}.log"
+        of = [f"    wildcards: dataset=tumours, model={name}, split=seed-0" for name in MODELS]
+        log.write_text("\n".join(["rule train:", *of, words, ""]))
+        # Only those count that are written after Snakemake has begun.
+        os.utime(log, (time.time() + 3600,) * 2)
+    environment = {"PATH": os.pathsep.join([str(copy.folder / "bin"), os.environ["PATH"]])}
+    world = replace(copy, environment=environment)
+    done = world.run("-n", "--forceall", "-p", "--attempt", "2", "--profile", str(PROFILE))
+    assert done.returncode == 0, done.stdout
+    jobs = {
+        (job.rule, job.wildcards.get("split")): job.resources for job in parse_jobs(done.stdout)
+    }
+    network = jobs["train_network", "seed-0"]
+    # Twice 1,500 MB and an hour would be more than there is.
+    assert (network["mem_mb"], network["runtime"]) == ("2500", "90")
+    # Seven rules share a job: none of them is given more than it had.
+    baseline = jobs["train_baseline", "seed-0"]
+    assert (baseline["mem_mb"], baseline["runtime"]) == ("1500", "60")
 
 
 def test_several_nodes_without_slurm_are_refused(copy: Workflow) -> None:
@@ -245,6 +327,27 @@ def test_a_run_of_another_host_is_over_when_slurm_says_so(
     ],
 )  # fmt: skip
 def test_doctor_tells_what_is_wrong_before_jobs_are_submitted(
+    slurm: dict[str, str], tmp_path: Path, edit: tuple[str, str], code: int, words: list[str]
+) -> None:
+    check_doctor(slurm, tmp_path, edit, code, words)
+
+
+@pytest.mark.parametrize(
+    ("account", "qos", "code", "words"),
+    [
+        ("lab", "normal", 0, ["'lab' is one of yours", "a job ran on"]),
+        ("lab", "long", 1, ["'long' may not be used with the account lab", "one of normal"]),
+        ("others", "normal", 1, ["'others' is not one of yours", "one of lab"]),
+    ],
+)
+def test_doctor_knows_accounts_and_qos(
+    accounted: dict[str, str], tmp_path: Path, account: str, qos: str, code: int, words: list[str]
+) -> None:
+    mine = f"slurm_account: {account}\n  qos: {qos}"
+    check_doctor(accounted, tmp_path, ("# slurm_account: ACCOUNT", mine), code, words)
+
+
+def check_doctor(
     slurm: dict[str, str], tmp_path: Path, edit: tuple[str, str], code: int, words: list[str]
 ) -> None:
     text = (PROFILE / "config.yaml").read_text()

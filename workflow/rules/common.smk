@@ -18,7 +18,7 @@ try:
     from exprlab.config.files import files_in, float32_bytes
     from exprlab.config.models import NETWORK_KINDS
     from exprlab.errors import UserError
-    from exprlab.failures.ends import OUT_OF_MEMORY, TIME_LIMIT, earlier_ends
+    from exprlab.failures.ends import OUT_OF_MEMORY, TIME_LIMIT, earlier_ends, limits_of
     from exprlab.failures.listen import FailedJobs
     from exprlab.files import digest_of, files_below, sha256
     from exprlab.keys import LEAVE_ONE_BATCH_OUT, ORACLE, SIDE_FILES
@@ -315,21 +315,34 @@ def bytes_of_values(dataset):
     return float32_bytes(dataset.expression)
 
 
-def growth(wildcards, attempt, end):
-    """Give twice as much for each time that SLURM has ended a job for want of it, and only then."""
+def grown(base, end, rulename, wildcards, attempt):
+    """Give twice as much for each time that SLURM has ended a job for want of it, and only then.
+
+    No more than the partition has: for that SLURM would let the job wait for ever.
+    """
     if attempt == 1:
-        return 1
+        return base
     logs = (
         getattr(workflow.executor_settings, "logdir", None) or ".snakemake/slurm_logs"
     )
-    return 2 ** earlier_ends(logs, dict(wildcards.items()), STARTED)[end]
+    times = earlier_ends(logs, dict(wildcards.items()), STARTED)[end]
+    return max(base, min(base * 2**times, share_of_partition(end, rulename)))
+
+
+def share_of_partition(end, rulename):
+    """Give the most that a job may ask for; the jobs of a group have it together."""
+    groups = workflow.group_settings.overwrite_groups
+    members = max(1, list(groups.values()).count(groups.get(rulename)))
+    asked = workflow.get_rule(rulename).resources.get("slurm_partition")
+    limits = limits_of(str((asked and asked.value) or ""))
+    return int(min(limits[end] / members, sys.maxsize))
 
 
 def minutes(base):
     """Give minutes, as a function of how often a job has run out of time."""
 
-    def runtime(wildcards, attempt):
-        return base * growth(wildcards, attempt, TIME_LIMIT)
+    def runtime(wildcards, attempt, rulename):
+        return grown(base, TIME_LIMIT, rulename, wildcards, attempt)
 
     return runtime
 
@@ -340,11 +353,11 @@ def memory(base, copies=0, processes=1):
     And of how often a job has run out of memory.
     """
 
-    def mem_mb(wildcards, attempt):
+    def mem_mb(wildcards, attempt, rulename):
         names = [wildcards.dataset] if hasattr(wildcards, "dataset") else DATASETS
         largest = max(bytes_of_values(CONFIG.datasets[name]) for name in names)
         once = processes * (base + int(copies * largest / 2**20))
-        return once * growth(wildcards, attempt, OUT_OF_MEMORY)
+        return grown(once, OUT_OF_MEMORY, rulename, wildcards, attempt)
 
     return mem_mb
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train, or go on where a killed training was, and write the run's files."""
     from exprlab.config.models import MLPConfig, TrainerConfig
-    from exprlab.training.processes import become_srun, needs_srun
+    from exprlab.training.processes import become_srun, needs_srun, quieten_torch
 
     trainer = settings_of(parsed(args.params), "trainer", TrainerConfig)
     threads = max(1, args.threads // trainer.devices)
@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> None:
         # All of them begin anew or go on: decided here, once, before they are there.
         clear_other_attempt(args)
         become_srun(trainer, threads)
+    quieten_torch(trainer)
     with training_run(args) as job:
         from exprlab.training.fit import fit_network
 

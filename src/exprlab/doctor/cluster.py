@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import getpass
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from exprlab.doctor.findings import OK, PROBLEM, WARNING, Finding, finding
 from exprlab.doctor.needs import Need, placeholders
 from exprlab.errors import did_you_mean
+from exprlab.slurm import Partition, output_of, partitions
 
-SECONDS = 30
 # The executor looks at finished jobs a few times before it gives them up.
 SEEN_FOR = 120
 
 
-@dataclass(frozen=True)
-class Partition:
-    """A partition: whether it is the default, its state, limit and its largest nodes."""
-
-    name: str
-    is_default: bool
-    up: bool
-    minutes: float
-    cpus: int
-    memory: int
-    nodes: int
-
-
 def examine_cluster(profile: Mapping[str, Any], needs: list[Need]) -> Iterator[Finding]:
     """Yield all that can be told without submitting a job."""
-    ping = _output(["scontrol", "ping"])
+    ping = output_of(["scontrol", "ping"])
     if ping is None or "UP" not in ping:
         found = "no answer from scontrol ping" if ping is None else " ".join(ping.split())
         remedy = "call this on a login node of the cluster, where sbatch works"
@@ -46,6 +31,7 @@ def examine_cluster(profile: Mapping[str, Any], needs: list[Need]) -> Iterator[F
     remedy = "put your cluster's own names there (sinfo lists partitions)"
     yield finding(not left, "profile", f"placeholders left: {', '.join(left) or 'none'}", remedy)
     yield from _account(profile, settings)
+    yield from _qos(profile, settings)
     yield from _partitions(needs)
 
 
@@ -55,15 +41,26 @@ def _status_command(profile: Mapping[str, Any], settings: Mapping[str, str]) -> 
     has_database = _has_database(settings)
     kept = int((re.findall(r"\d+", settings.get("MinJobAge", "")) or [0])[0])
     if chosen == "sacct":
-        found = "sacct, and there is an accounting database"
-        if not has_database:
-            found = "sacct, but there is no accounting database: Snakemake would wait for ever"
-        return finding(has_database, what, found, "slurm-status-command: squeue")
+        return _sacct(what, has_database, kept)
     found = f"squeue, which shows finished jobs for {kept} s"
-    if has_database:
-        found += "; there is an accounting database, too: sacct would do as well"
     remedy = "jobs that end between two looks are lost; slurm-status-command: sacct, if it works"
     return finding(kept >= SEEN_FOR, what, found, remedy, PROBLEM if not has_database else WARNING)
+
+
+def _sacct(what: str, has_database: bool, kept: int) -> Finding:
+    """Tell whether sacct answers; where squeue does as well, it is better when a node fails."""
+    remedy = "slurm-status-command: squeue"
+    if not has_database:
+        found = "sacct, but there is no accounting database: Snakemake would wait for ever"
+        return Finding(PROBLEM, what, found, remedy)
+    if output_of(["sacct", "--noheader", "--allocations"]) is None:
+        found = "sacct, but the accounting database does not answer: Snakemake would wait for ever"
+        return Finding(PROBLEM, what, found, remedy)
+    found = "sacct, and there is an accounting database"
+    if kept < SEEN_FOR:
+        return Finding(OK, what, found)
+    found += "; after the failure of a node Snakemake could submit nothing any more"
+    return Finding(WARNING, what, found, f"{remedy}, which shows finished jobs for {kept} s")
 
 
 def _has_database(settings: Mapping[str, str]) -> bool:
@@ -73,29 +70,77 @@ def _has_database(settings: Mapping[str, str]) -> bool:
 
 def _account(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterator[Finding]:
     """Compare the profile's account with those of the user, where SLURM keeps a list."""
-    if not _has_database(settings):
-        return
-    command = ["sacctmgr", "--noheader", "--parsable2", "show", "assoc", "format=account"]
-    listed = _output([*command, f"user={getpass.getuser()}"])
-    accounts = sorted(set(listed.split())) if listed else []
     wanted = default_resources(profile).get("slurm_account")
-    if accounts and wanted not in accounts:
-        hint = did_you_mean(str(wanted), accounts) if wanted else ""
-        remedy = f"default-resources: slurm_account: one of {', '.join(accounts)}{hint}"
-        state = PROBLEM if wanted else WARNING
-        yield Finding(state, "account", f"{wanted or 'none'} in the profile", remedy)
+    if not _has_database(settings):
+        if wanted:
+            found = f"{wanted} in the profile, but without a database Snakemake cannot check it"
+            yield Finding(PROBLEM, "account", found, "leave slurm_account out")
+        return
+    known = {account: qos for account, qos in _associations(settings) if account}
+    hint = did_you_mean(str(wanted), known) if wanted else ""
+    remedy = f"default-resources: slurm_account: one of {', '.join(known)}{hint}"
+    if not known and _enforces("associations", settings):
+        found = f"{getpass.getuser()} has none here, and SLURM asks for one"
+        yield Finding(PROBLEM, "account", found, "ask the administrators for one")
+    elif known and not wanted:
+        found = "none in the profile: jobs run in your default account, if you have one"
+        yield Finding(WARNING, "account", found, remedy)
+    elif known:
+        found = f"'{wanted}' is {'' if str(wanted) in known else 'not '}one of yours"
+        yield finding(str(wanted) in known, "account", found, remedy)
+
+
+def _qos(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterator[Finding]:
+    """Compare each QOS of the profile with those that the account may use, where SLURM looks."""
+    if not (_has_database(settings) and _enforces("qos", settings)):
+        return
+    wanted = default_resources(profile).get("slurm_account")
+    allowed = {
+        one
+        for account, names in _associations(settings)
+        if wanted in (None, account)
+        for one in names.split(",")
+    }
+    for name in sorted(set(qos_of(profile)) - allowed) if allowed else ():
+        with_account = f" with the account {wanted}" if wanted else ""
+        remedy = f"one of {', '.join(sorted(allowed))}{did_you_mean(name, allowed)}"
+        yield Finding(PROBLEM, "QOS", f"'{name}' may not be used{with_account}", remedy)
+
+
+def qos_of(settings: Any, key: str = "") -> Iterator[str]:
+    """Yield every QOS that a profile names, of all jobs or of some."""
+    if isinstance(settings, Mapping):
+        for name, value in settings.items():
+            yield from qos_of(value, str(name))
+    elif isinstance(settings, str) and key in ("qos", "slurm-qos"):
+        yield settings
+    elif isinstance(settings, str) and key == "slurm_extra":
+        yield from re.findall(r"(?:--qos[= ]|-q ?)([\w.-]+)", settings)
+
+
+def _associations(settings: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the accounts of the user on this cluster, each with its QOS, comma-separated."""
+    command = ["sacctmgr", "--noheader", "--parsable2", "show", "assoc", "format=account,qos"]
+    command += [f"user={getpass.getuser()}", f"cluster={settings.get('ClusterName', '')}"]
+    rows = [line.split("|") for line in (output_of(command) or "").splitlines()]
+    return [(row[0], row[1]) for row in rows]
+
+
+def _enforces(what: str, settings: Mapping[str, str]) -> bool:
+    """Tell whether SLURM refuses jobs for this."""
+    return what in settings.get("AccountingStorageEnforce", "").split(",")
 
 
 def _partitions(needs: list[Need]) -> Iterator[Finding]:
     """Compare what each rule asks for with the partition that it asks for."""
-    partitions = {one.name: one for one in _listed()}
-    default = next((one.name for one in partitions.values() if one.is_default), "")
+    listed = {one.name: one for one in partitions()}
+    default = next((one.name for one in listed.values() if one.is_default), "")
     for name in sorted({need.partition or default for need in needs}):
-        partition = partitions.get(name)
+        partition = listed.get(name)
         if partition is None:
             found = f"'{name}' does not exist" if name else "none is named, and there is no default"
-            hint = did_you_mean(name, partitions)
-            remedy = f"slurm_partition: one of {', '.join(partitions)}{hint}"
+            hint = did_you_mean(name, listed)
+            remedy = f"slurm_partition: one of {', '.join(listed)}{hint}"
             yield Finding(PROBLEM, "partition", found, remedy)
             continue
         asked = [need for need in needs if (need.partition or default) == name]
@@ -104,6 +149,10 @@ def _partitions(needs: list[Need]) -> Iterator[Finding]:
             f"{partition.memory:,} MB, {partition.minutes:g} min"
         )
         yield finding(partition.up, "partition", found, "it is down: choose another")
+        if partition.preemption == "CANCEL":
+            found = f"{name} cancels jobs that have to make room; Snakemake would wait for ever"
+            remedy = "another partition; or press Ctrl-C then and call Snakemake again"
+            yield Finding(WARNING, "preemption", found, remedy)
         yield from _fits(partition, asked)
 
 
@@ -126,7 +175,7 @@ def _fits(partition: Partition, needs: list[Need]) -> Iterator[Finding]:
                 yield Finding(PROBLEM, "resources", found, remedy)
             elif name in ("mem_mb", "runtime") and 2 * asked > there:
                 found = f"{who} asks for {asked:,} {unit}; twice as much would not fit"
-                remedy = "a job that lacks it could not be given more; choose a larger partition"
+                remedy = f"a job that lacks it is given {there:g} at most; or a larger partition"
                 yield Finding(WARNING, "room to grow", found, remedy)
     if not lacking:
         largest = max(need.memory for need in needs)
@@ -135,43 +184,9 @@ def _fits(partition: Partition, needs: list[Need]) -> Iterator[Finding]:
         yield Finding(OK, "resources", found)
 
 
-def _listed() -> list[Partition]:
-    """Return the partitions, each with its largest nodes (sinfo has a line for each kind)."""
-    found: dict[str, Partition] = {}
-    for line in (_output(["sinfo", "--noheader", "--format=%P|%a|%l|%c|%m|%D"]) or "").split():
-        name, state, limit, cpus, memory, nodes = line.split("|")
-        plain = name.rstrip("*")
-        before = found.get(plain)
-        found[plain] = Partition(
-            name=plain,
-            is_default=name.endswith("*"),
-            up=state == "up",
-            minutes=_minutes(limit),
-            cpus=max(_number(cpus), before.cpus if before else 0),
-            memory=max(_number(memory), before.memory if before else 0),
-            nodes=_number(nodes) + (before.nodes if before else 0),
-        )
-    return list(found.values())
-
-
-def _number(text: str) -> int:
-    """Return a number of sinfo's, where 4+ means 4 or more."""
-    return int(re.sub(r"\D", "", text) or 0)
-
-
-def _minutes(limit: str) -> float:
-    """Return a time limit of SLURM's, [days-]hours:minutes:seconds, in minutes."""
-    if limit == "infinite":
-        return float("inf")
-    days, _, clock = limit.rpartition("-")
-    parts = [int(part) for part in clock.split(":")]
-    seconds = sum(part * 60**i for i, part in enumerate(reversed(parts)))
-    return int(days or 0) * 1440 + seconds / 60
-
-
 def _settings() -> dict[str, str]:
     """Return SLURM's own configuration."""
-    text = _output(["scontrol", "show", "config"]) or ""
+    text = output_of(["scontrol", "show", "config"]) or ""
     return dict(re.findall(r"^(\w+)\s*= (.*)$", text, re.MULTILINE))
 
 
@@ -179,12 +194,3 @@ def default_resources(profile: Mapping[str, Any]) -> dict[str, Any]:
     """Return the profile's default-resources, which may be a list of NAME=VALUE."""
     given = profile.get("default-resources") or {}
     return dict(given) if isinstance(given, Mapping) else dict(one.split("=", 1) for one in given)
-
-
-def _output(command: list[str]) -> str | None:
-    """Return what a command prints, None if there is no such command or it fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout

@@ -32,6 +32,14 @@ REMEDIES = {
     NODE_FAILURE: "nothing is wrong with the job: run it again",
     CANCELLED: "somebody cancelled it: run it again",
 }
+# What Snakemake passes on of SLURM's verdict, where no log tells of it.
+STATE = re.compile(r"SLURM status is: '(\w+)'")
+STATES = {
+    "OUT_OF_MEMORY": OUT_OF_MEMORY,
+    "TIMEOUT": TIME_LIMIT,
+    "NODE_FAIL": NODE_FAILURE,
+    "CANCELLED": CANCELLED,
+}
 CAUSES = {
     OUT_OF_MEMORY: "it took more memory than it had",
     TIME_LIMIT: "it took more time than it had",
@@ -107,7 +115,8 @@ def _card(job: dict[str, Any], command: Sequence[str]) -> Card:
     # What SLURM has not taken has left no log; there may be one of an earlier try.
     logs = [] if refused else job["logs"]
     own, everything = _read(logs[:1]), _read(logs)
-    end = how_it_ended(everything)
+    state = STATE.search(str(job["message"] or ""))
+    end = how_it_ended(everything) or STATES.get(state[1] if state else "")
     told = [line for line in own.splitlines() if line.startswith("error: ")]
     if refused:
         cause = refused
@@ -140,7 +149,7 @@ def _refused(job: dict[str, Any]) -> str:
     message = str(job["message"] or "")
     if job["slurm_job"] or not (job["group"] or "sbatch" in message):
         return ""
-    words = message.partition("error message was")[2] or message
+    words = message.partition("error message was")[2].partition("sbatch call:")[0] or message
     return f"SLURM did not take it: {' '.join(words.split()) or 'sbatch refused the job'}"
 
 

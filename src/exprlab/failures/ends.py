@@ -1,11 +1,17 @@
-"""How jobs have ended, read from the logs that SLURM and exprlab leave. Standard library only."""
+"""How jobs have ended, read from the logs that SLURM and exprlab leave, and what may be done.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+
+from exprlab.slurm import partitions
 
 OUT_OF_MEMORY, TIME_LIMIT = "out of memory", "time limit"
 NODE_FAILURE, CANCELLED = "node failure", "cancelled"
@@ -49,6 +55,23 @@ def earlier_ends(folder: Path | None, wildcards: Mapping[str, str], since: float
         if end and _is_about(log, words):
             ends[end] += 1
     return ends
+
+
+@cache
+def limits_of(names: str) -> dict[str, float]:
+    """Return the most that a job can be given after each end, without limit where SLURM is silent.
+
+    Parameters
+    ----------
+    names
+        Of partitions, separated by commas as for sbatch; '' for the default one.
+    """
+    asked = names.split(",")
+    usable = [one for one in partitions() if one.name in asked or (one.is_default and not names)]
+    return {
+        OUT_OF_MEMORY: max((one.memory for one in usable), default=float("inf")),
+        TIME_LIMIT: max((one.minutes for one in usable), default=float("inf")),
+    }
 
 
 def _is_about(log: str, wildcards: str) -> bool:

@@ -42,6 +42,12 @@ def say_if_warned(number: int) -> None:
         print(TIME_WARNING, flush=True)
 
 
+def quieten_torch(settings: TrainerConfig) -> None:
+    """Leave out each process's warning of what `trainer.py` asks DDP for; before torch is there."""
+    if settings.processes > 1:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
 def needs_srun(settings: TrainerConfig) -> bool:
     """Tell whether `become_srun` has to start the processes: several, in a job of SLURM's.
 

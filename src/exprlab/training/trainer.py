@@ -11,6 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment
+from pytorch_lightning.strategies import DDPStrategy
 
 from exprlab.config.models import MLPConfig, TrainerConfig
 from exprlab.errors import UserError
@@ -48,7 +49,7 @@ def make_trainer(
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.num_nodes,
-            strategy=settings.strategy,
+            strategy=_strategy(settings),
             precision=settings.precision,
             max_epochs=model.max_epochs,
             callbacks=callbacks,
@@ -68,6 +69,18 @@ def make_trainer(
             f"{settings.devices}, num_nodes {settings.num_nodes}, strategy {settings.strategy}, "
             f"precision {settings.precision} here: {first}"
         ) from None
+
+
+def _strategy(settings: TrainerConfig) -> str | DDPStrategy:
+    """Return what Lightning takes for a strategy.
+
+    After its first step DDP lays out anew the buckets in which gradients are added up, and with
+    them the order of the sums. A training that resumes would do so after another step, and end
+    with other bytes, unless it looks for unused parameters: then the first layout stays.
+    """
+    if settings.strategy != "ddp":
+        return settings.strategy
+    return DDPStrategy(find_unused_parameters=True)
 
 
 def hardware(trainer: pl.Trainer) -> dict[str, Any]:
