@@ -47,26 +47,34 @@ def test_ends_are_read_from_what_slurm_writes(line: str, end: str | None) -> Non
     assert how_it_ended(f"some words\n{line}\nsrun: error: exit code 1\n") == end
 
 
-def log(folder: Path, name: str, wildcards: str, line: str) -> Path:
-    path = folder / "group_run_train_network" / name
+def log(folder: Path, name: str, line: str, split: str = "seed-1") -> Path:
+    """Write the log of a job of the group `run`, calibration and evaluation of one run."""
+    path = folder / "group_run_calibrate_model_evaluate_model" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"rule train_network:\n        wildcards: {wildcards}\n{line}\n")
+    words = f"        wildcards: dataset=tumours, model=mlp, split={split}\n"
+    steps = [f"    rule {rule}:\n{words}" for rule in ("calibrate_model", "evaluate_model")]
+    path.write_text(f"Select jobs\n{''.join(steps)}\nrule write_report:\n    log: a\n{line}\n")
     return path
 
 
 def test_only_a_jobs_own_ends_of_this_call_count(tmp_path: Path) -> None:
     mine = {"dataset": "tumours", "model": "mlp", "split": "seed-1"}
     memory, time = TOLD[0][0], TOLD[5][0]
-    log(tmp_path, "1.log", "dataset=tumours, model=mlp, split=seed-1", memory)
-    log(tmp_path, "2.log", "dataset=tumours, model=mlp, split=seed-1", time)
-    log(tmp_path, "3.log", "dataset=tumours, model=mlp, split=seed-1", memory)
-    log(tmp_path, "4.log", "dataset=tumours, model=mlp, split=seed-10", memory)
-    log(tmp_path, "5.log", "dataset=tumours, model=mlp, split=seed-1", "error: bad input")
-    old = log(tmp_path, "6.log", "dataset=tumours, model=mlp, split=seed-1", memory)
-    os.utime(old, (1000, 1000))
-    assert earlier_ends(tmp_path, mine, since=2000) == {OUT_OF_MEMORY: 2, TIME_LIMIT: 1}
-    assert earlier_ends(tmp_path, {}, since=2000) == {}
-    assert earlier_ends(None, mine, since=0) == {}
+    log(tmp_path, "1.log", memory)
+    log(tmp_path, "2.log", time)
+    log(tmp_path, "3.log", memory)
+    log(tmp_path, "4.log", memory, split="seed-10")
+    log(tmp_path, "5.log", "error: bad input")
+    os.utime(log(tmp_path, "6.log", memory), (1000, 1000))
+    for rule in ("calibrate_model", "evaluate_model"):
+        ends = earlier_ends(tmp_path, rule, mine, since=2000)
+        assert ends == {OUT_OF_MEMORY: 2, TIME_LIMIT: 1}
+    # Neither another rule of the same run, nor one of these rules for all.
+    assert earlier_ends(tmp_path, "train_network", mine, since=2000) == {}
+    assert earlier_ends(tmp_path, "calibrate_model", {}, since=2000) == {}
+    # A rule without wildcards is told by its name.
+    assert earlier_ends(tmp_path, "write_report", {}, since=2000)[OUT_OF_MEMORY] == 3
+    assert earlier_ends(None, "calibrate_model", mine, since=0) == {}
 
 
 def test_nothing_grows_beyond_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -256,8 +256,11 @@ def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
     logs.mkdir(parents=True)
     for number, words in enumerate(("oom-kill", "DUE TO TIME LIMIT")):
         log = logs / f"{number}.log"
-        of = [f"    wildcards: dataset=tumours, model={name}, split=seed-0" for name in MODELS]
-        log.write_text("\n".join(["rule train:", *of, words, ""]))
+        of = [
+            f"rule {rule}:\n    wildcards: dataset=tumours, model={name}, split=seed-0"
+            for rule, name in zip(("train_network", "train_baseline"), MODELS, strict=True)
+        ]
+        log.write_text("\n".join([*of, words, ""]))
         # Only those count that are written after Snakemake has begun.
         os.utime(log, (time.time() + 3600,) * 2)
     environment = {"PATH": os.pathsep.join([str(copy.folder / "bin"), os.environ["PATH"]])}
@@ -270,6 +273,8 @@ def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
     network = jobs["train_network", "seed-0"]
     # Twice 1,500 MB and an hour would be more than there is.
     assert (network["mem_mb"], network["runtime"]) == ("2500", "90")
+    # Another rule of the same run has lacked nothing.
+    assert jobs["explain_model", "seed-0"]["runtime"] == "20"
     # Seven rules share a job: none of them is given more than it had.
     baseline = jobs["train_baseline", "seed-0"]
     assert (baseline["mem_mb"], baseline["runtime"]) == ("1500", "60")

@@ -325,7 +325,7 @@ def grown(base, end, rulename, wildcards, attempt):
     logs = (
         getattr(workflow.executor_settings, "logdir", None) or ".snakemake/slurm_logs"
     )
-    times = earlier_ends(logs, dict(wildcards.items()), STARTED)[end]
+    times = earlier_ends(logs, rulename, dict(wildcards.items()), STARTED)[end]
     return max(base, min(base * 2**times, share_of_partition(end, rulename)))
 
 

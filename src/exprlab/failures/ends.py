@@ -33,14 +33,16 @@ def how_it_ended(log: str) -> str | None:
     return next(found, None)
 
 
-def earlier_ends(folder: Path | None, wildcards: Mapping[str, str], since: float) -> Counter[str]:
-    """Count how the earlier jobs with these wildcards have ended, alone or in a group.
+def earlier_ends(
+    folder: Path | None, rule: str, wildcards: Mapping[str, str], since: float
+) -> Counter[str]:
+    """Count how the earlier tries of a job have ended, alone or in a group.
 
     Parameters
     ----------
     folder
         Where the SLURM executor keeps its logs (slurm-logdir); None without one.
-    wildcards
+    rule, wildcards
         Of the job that is tried again.
     since
         Logs that are older, in seconds since 1970, belong to another call of Snakemake.
@@ -52,7 +54,7 @@ def earlier_ends(folder: Path | None, wildcards: Mapping[str, str], since: float
             continue
         log = path.read_text(errors="replace")
         end = how_it_ended(log)
-        if end and _is_about(log, words):
+        if end and _is_about(log, rule, words):
             ends[end] += 1
     return ends
 
@@ -74,8 +76,10 @@ def limits_of(names: str) -> dict[str, float]:
     }
 
 
-def _is_about(log: str, wildcards: str) -> bool:
-    """Tell whether Snakemake's words in a log name a job with these wildcards, '' for none."""
-    named = re.findall(r"^ *wildcards: (.*)$", log, re.MULTILINE)
-    any_job = re.search(r"^ *(local)?rule \w+:$", log, re.MULTILINE)
-    return wildcards in named if wildcards else any_job is not None and not named
+def _is_about(log: str, rule: str, wildcards: str) -> bool:
+    """Tell whether Snakemake's words in a log name this job; `wildcards` may be ''."""
+    for job in re.split(r"^ *(?:local)?rule (?=\w+:$)", log, flags=re.MULTILINE)[1:]:
+        named = re.search(r"^ *wildcards: (.*)$", job, re.MULTILINE)
+        if job.startswith(f"{rule}:") and (named[1] if named else "") == wildcards:
+            return True
+    return False
