@@ -537,6 +537,33 @@ def test_key_sentence_says_when_splits_disagree() -> None:
     assert "a is better in 1, b in 1, and they cannot be told apart in 1 of the 3" in sentence
 
 
+def test_key_sentence_sums_up_many_splits() -> None:
+    many = study(*[(0.01 * i - 0.05, 0.01 * i + 0.01) for i in range(12)])
+    sentence = sentences.key_sentence("d", many, 0.95)
+    assert (
+        "a is better in 6, b in 0, and they cannot be told apart in 6 of the 12 splits" in sentence
+    )
+    assert (
+        "over 12 splits the difference is 0.035 on average, from −0.020 (seed-0) to 0.090 "
+        "(seed-11), and its 95 % interval excludes 0 in 6 of them"
+    ) in sentence
+    assert "seed-5" not in sentence
+
+
+def test_many_splits_that_show_guessing_are_counted() -> None:
+    many = study(*[(0.01, 0.03)] * 12)
+    for split in ("seed-3", "seed-10"):
+        many["models"]["a"]["auroc"]["per_split"][split] = {"value": 0.5, "low": 0.4, "high": 0.6}
+    sentence = sentences.key_sentence("d", many, 0.95)
+    assert "In 2 of 12 splits a cannot be told from guessing" in sentence
+
+
+def test_pairs_are_in_natural_order() -> None:
+    pairs = study(*[(0.01, 0.03)] * 11)["pairs"]
+    ordered = sentences.oriented(sorted(pairs, key=lambda p: p["split"]), "a", "b", "auroc")
+    assert [pair["split"] for pair in ordered] == [f"seed-{i}" for i in range(11)]
+
+
 def test_key_sentence_warns_of_guessing_and_of_worse_than_guessing() -> None:
     assert "cannot be told from guessing" in sentences.key_sentence(
         "d", study((-1, 1), auroc=0.52), 0.95

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exprlab.cards import phrases
 from exprlab.cards.facts import Experiment, RunFacts
 from exprlab.cards.markdown import authors, code, escape
-from exprlab.report.sentences import MANY_SPLITS
+from exprlab.many import MANY_SPLITS
 from exprlab.report.words import design_words, source_words
 
 

@@ -18,8 +18,9 @@ from exprlab.keys import (
     TRUTH_METRICS,
     metric_title,
 )
+from exprlab.many import MANY_SPLITS
 from exprlab.report.inputs import DatasetInputs, RepeatInputs
-from exprlab.report.sentences import MANY_SPLITS, number, p_text, verdict
+from exprlab.report.sentences import number, p_text, verdict
 
 FIRST_ROWS = 10
 # Of which the share of the way from the linear baseline to the oracle is told.
