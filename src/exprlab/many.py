@@ -7,7 +7,7 @@ a page of a thousand trainings is as short as one of a dozen.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import NamedTuple, TypeVar
 
 MANY_SPLITS = 10
@@ -22,6 +22,11 @@ class Spread(NamedTuple):
     smallest: str
     median: str
     largest: str
+
+
+def are_many(splits: Sized) -> bool:
+    """Return whether there are too many splits to show each."""
+    return len(splits) > MANY_SPLITS
 
 
 def natural(name: str) -> list[str | int]:
@@ -55,7 +60,7 @@ def named(names: Iterable[str]) -> list[str]:
     The ranges, too, end after `MANY_SPLITS`, with a word on how many names follow.
     """
     found = list(names)
-    if len(found) <= MANY_SPLITS:
+    if not are_many(found):
         return found
     ranges = _ranges(sorted(found, key=natural))
     words = [r[0] if len(r) == 1 else f"{r[0]} to {r[-1]}" for r in ranges[:MANY_SPLITS]]

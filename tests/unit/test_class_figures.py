@@ -14,7 +14,7 @@ from scipy.special import softmax
 from exprlab.config.steps import EvaluationConfig
 from exprlab.evaluation.evaluate import evaluate
 from exprlab.keys import class_names
-from exprlab.plotting import comparison_figures, data_figures, run_figures
+from exprlab.plotting import comparison_figures, data_figures, new_cohort_figures, run_figures
 
 METRICS = {"step": [0, 1], "epoch": [0, 1], "name": ["val/loss"] * 2, "value": [0.7, 0.5]}
 NUMBERS = (3, 4, 5, 8)
@@ -56,7 +56,7 @@ def drawn(n_classes: int) -> dict[str, Figure]:
         "roc_overlay": comparison_figures.roc_overlay(both),
         "pr_overlay": comparison_figures.precision_recall_overlay(both),
         "calibration_overlay": comparison_figures.calibration_overlay(both),
-        "new_cohort": comparison_figures.new_cohort_figure(scores, class_names(n_classes)),
+        "new_cohort": new_cohort_figures.new_cohort_figure(scores, class_names(n_classes)),
     }
 
 

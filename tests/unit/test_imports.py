@@ -58,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "tracking": {"errors", "files", "inference", "keys", "provenance", "slurm"},
     "lessons": {"errors", "plotting"},
-    "plotting": {"course", "evaluation", "files", "keys", "nets"},
+    "plotting": {"course", "evaluation", "files", "keys", "many", "nets"},
     "report": {
         "config",
         "errors",

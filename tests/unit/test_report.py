@@ -391,6 +391,38 @@ def test_without_new_samples_there_is_no_section_of_them(results: Path, tmp_path
     assert "new cohort" not in output.read_text()
 
 
+def test_many_splits_are_summed_up_and_examples_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = [f"seed-{i}" for i in range(12)]
+    monkeypatch.setattr(sys.modules[__name__], "SPLITS", splits)
+    fabricate(tmp_path)
+    compared = json.loads((tmp_path / "report/comparison.json").read_text())["datasets"]["tumours"]
+    page = Page(report(tmp_path))
+    body = " ".join(" ".join(page.texts["body"]).split())
+
+    aurocs = {s: np.mean([compared["models"][m]["auroc"]["per_split"][s]["value"] for m in MODELS])
+              for s in splits}  # fmt: skip
+    ordered = sorted(splits, key=lambda s: aurocs[s])
+    for split, place in (
+        (ordered[0], "smallest"),
+        (ordered[5], "middle"),
+        (ordered[-1], "largest"),
+    ):
+        value = sentences.number(aurocs[split])
+        title = f"{split}: of 12 splits the {place} AUROC ({value}, mean over models)"
+        assert page.texts["summary"].count(title) == 2  # training and confusion
+    assert "Spread over 12 repeats" in body
+    assert "Paired tests on the same test samples, summed up" in body
+    (row,) = [r for r in page.texts["tr"] if r.startswith("logisticmlpAUROC")]
+    # mlp, the second, is better in all 12.
+    assert row.endswith("".join(["0", "12", "0", "12"]))
+    assert "results/report/comparison.json" in body
+    assert "Faint: each split" not in body
+    # A table or list of all would name the splits in between for each model and metric.
+    assert body.count("seed-") < 150
+
+
 def test_gradients_of_several_networks_are_compared(tmp_path: Path) -> None:
     fabricate(tmp_path, n=60)
     assert "Gradient norm of each layer" not in report(tmp_path, ("tumours",))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exprlab.keys import LOSSES, ORACLE
-from exprlab.many import MANY_SPLITS, natural, spread
+from exprlab.many import are_many, natural, spread
 
 CANNOT_TELL = "cannot be told apart"
 Pair = Mapping[str, Any]
@@ -148,7 +148,7 @@ def guard_sentence(guards: Mapping[str, Mapping[str, Any]]) -> str:
     if not told:
         return "No test had samples of two classes, so the guard against leakage could not look."
     first = next(iter(told.values()))
-    if not _are_many(told):
+    if not are_many(told):
         found = "; ".join(
             f"{split}: {number(g['mean'])} ({number(g['low'])} to {number(g['high'])})"
             for split, g in told.items()
@@ -213,7 +213,7 @@ def _gap_words(model: str, share: float) -> str:
 def _compare(first: str, second: str, scores: str, pairs: Sequence[Pair], confidence: float) -> str:
     if not pairs:
         return f"{first} and {second} were not compared by a paired test ({scores})."
-    summed_up = _are_many(pairs)
+    summed_up = are_many(pairs)
     details = differences_words(pairs, confidence) if summed_up else _each(pairs, confidence)
     above = sum(pair["low"] > 0 for pair in pairs)
     below = sum(pair["high"] < 0 for pair in pairs)
@@ -261,7 +261,7 @@ def _chance_sentence(model: str, entry: Mapping[str, Any]) -> str:
     highs = [e["high"] for e in entry["per_split"].values() if e.get("high") is not None]
     below = sum(high < 0.5 for high in highs)
     if below:
-        where = f"In {below} of {len(highs):,} splits" if _are_many(highs) else "In some split"
+        where = f"In {below} of {len(highs):,} splits" if are_many(highs) else "In some split"
         return (
             f"{where} {model} ranks worse than guessing (interval below 0.5): look for "
             "swapped labels or a difference between training and test samples."
@@ -270,13 +270,9 @@ def _chance_sentence(model: str, entry: Mapping[str, Any]) -> str:
     if lows and guessing == len(lows):
         return f"Even {model} cannot be told from guessing: its interval covers 0.5 in every split."
     if guessing:
-        where = f"In {guessing} of {len(lows):,} splits" if _are_many(lows) else "In some splits"
+        where = f"In {guessing} of {len(lows):,} splits" if are_many(lows) else "In some splits"
         return f"{where} {model} cannot be told from guessing (interval covers 0.5)."
     return ""
-
-
-def _are_many(splits: Sized) -> bool:
-    return len(splits) > MANY_SPLITS
 
 
 def listing(words: Sequence[str]) -> str:
