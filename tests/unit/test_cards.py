@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from exprlab.cards import phrases
+from exprlab.cards.dome import checklist
+from exprlab.cards.facts import read_experiment
 from exprlab.cards.markdown import code, escape
 from exprlab.cli.main import main
 from exprlab.errors import UserError
@@ -45,6 +48,7 @@ DOME = {
                    "Availability of evaluation"],
 }  # fmt: skip
 OWN_COHORT = {"source": "files", "expression": ["own_cohort.tsv"], "values": "tpm"}
+SURE = {"auroc": {"value": 0.9, "low": 0.8, "high": 0.95}}
 AUTHORS = "**To be filled in by the authors:**"
 Change = Callable[[dict[str, Any]], None]
 
@@ -391,6 +395,46 @@ def test_checklist_gives_the_comparison(work: Path) -> None:
     # A smaller log loss is better.
     winner = pair["model_a"] if pair["high"] < 0 else pair["model_b"]
     assert ("cannot be told apart" if covers else f"{winner} is better") in line
+
+
+@pytest.mark.slow
+def test_checklist_of_many_splits_is_short(work: Path) -> None:
+    results = work / "results"
+    config = json.loads((results / "manifest.json").read_text())["config"]
+    models, comparison = config["experiment"]["models"], results / "report/comparison.json"
+    one = read_experiment(results, config, ["tumours"], models, ["seed-3"], comparison, {})
+    pairs, entries = one.compared["tumours"]["pairs"], one.judged.values()
+    splits = [f"seed-{i}" for i in range(300)]
+    low = {"metrics": {"auroc": {"value": 0.5, "low": 0.4, "high": 0.6}}, "n_test": 15}
+    many = replace(
+        one,
+        runs=[replace(run, split=split) for run in one.runs for split in splits],
+        judged={
+            (*place[:2], split): low if i < 7 else {**entry, "metrics": SURE}
+            for place, entry in zip(one.judged, entries, strict=True)
+            for i, split in enumerate(splits)
+        },
+        compared={
+            "tumours": {
+                **one.compared["tumours"],
+                "pairs": [
+                    {**pair, "split": split, "difference": i / 100, "low": i / 100 - 1.5,
+                     "high": i / 100 + 0.5}
+                    for i, split in enumerate(splits) for pair in pairs
+                ],
+            }
+        },
+    )  # fmt: skip
+    text = checklist(many)
+    assert len(text) < 1.2 * len(checklist(one))
+    found = items(text)
+    assert any("300 splits: 30 for training" in x for x in found["Data"]["Dataset splits"])
+    confidence = plain(" ".join(found["Evaluation"]["Confidence"]))
+    assert (
+        "mlp minus logistic: in log loss, over 300 splits the difference is 1.495 on average, from "
+        "0.000 (seed-0) to 2.990 (seed-299), and its 95 % interval excludes 0 in 149 of them"
+    ) in confidence
+    assert confidence.count("in 7 of 300 repeats: cannot be told from guessing") == len(models)
 
 
 @pytest.mark.slow

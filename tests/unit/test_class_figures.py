@@ -13,8 +13,9 @@ from scipy.special import softmax
 
 from exprlab.config.steps import EvaluationConfig
 from exprlab.evaluation.evaluate import evaluate
+from exprlab.evaluation.layout import top_label_curve
 from exprlab.keys import class_names
-from exprlab.plotting import comparison_figures, data_figures, run_figures
+from exprlab.plotting import comparison_figures, data_figures, new_cohort_figures, run_figures
 
 METRICS = {"step": [0, 1], "epoch": [0, 1], "name": ["val/loss"] * 2, "value": [0.7, 0.5]}
 NUMBERS = (3, 4, 5, 8)
@@ -56,7 +57,7 @@ def drawn(n_classes: int) -> dict[str, Figure]:
         "roc_overlay": comparison_figures.roc_overlay(both),
         "pr_overlay": comparison_figures.precision_recall_overlay(both),
         "calibration_overlay": comparison_figures.calibration_overlay(both),
-        "new_cohort": comparison_figures.new_cohort_figure(scores, class_names(n_classes)),
+        "new_cohort": new_cohort_figures.new_cohort_figure(scores, class_names(n_classes)),
     }
 
 
@@ -118,3 +119,19 @@ def words(figure: Figure) -> list[Legend | Text]:
             found += [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
             found += [axes.legend_] if axes.legend_ else []
     return [part for part in found if isinstance(part, Legend) or part.get_text()]
+
+
+@pytest.mark.parametrize("n_classes", NUMBERS)
+def test_curves_of_many_splits_are_those_of_each_where_all_are_equal(n_classes: int) -> None:
+    model = judged(n_classes, 1.0)
+    splits = {"mlp": dict.fromkeys((f"seed-{i}" for i in range(12)), model)}
+    for draw in (comparison_figures.roc_overlay, comparison_figures.precision_recall_overlay):
+        few, many = draw({"mlp": {"seed-0": model}}), draw(splits)
+        one, mean = (next(line for line in figure.axes[0].lines if line.get_gid() == "mlp/mean")
+                     for figure in (few, many))  # fmt: skip
+        np.testing.assert_allclose(mean.get_ydata(), one.get_ydata())
+    figure = comparison_figures.calibration_overlay(splits)
+    (pooled,) = [line for line in figure.axes[0].lines if line.get_gid() == "mlp/pooled"]
+    curve = top_label_curve(model)
+    np.testing.assert_allclose(pooled.get_xdata(), curve["predicted"])
+    np.testing.assert_allclose(pooled.get_ydata(), curve["observed"])

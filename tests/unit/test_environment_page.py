@@ -121,6 +121,35 @@ def test_shows_how_each_training_went(page: Callable[..., Tables], here: dict[st
     assert set(third[1:]) == {"not recorded"}
 
 
+def test_sums_up_the_trainings_of_many_splits(tmp_path: Path, here: dict[str, Any]) -> None:
+    runs = [("tumours", model, f"seed-{i}") for model in ("mlp", "lr") for i in range(30)]
+    for k, names in enumerate(runs):
+        status = {**STATUS, "started": 86400.0 + k, "ended": 86410.0 + 2 * k, "threads": 1 + k % 2,
+                  "state": "FAILED" if names[1:] == ("mlp", "seed-7") else "FINISHED"}  # fmt: skip
+        facts = {**here, "host": "far" if k == 3 else "near", "command": ["train", names[2]]}
+        write(tmp_path.joinpath(*names, "status.json"), status)
+        write(tmp_path.joinpath(*names, "environment.json"), facts)
+    output = tmp_path / "report/environment.html"
+    write_environment_page(tmp_path, "study", runs, output)
+    found = Tables(output.read_text())
+    header, *rows = found.tables["How each training went"]
+    mlp, lr = (dict(zip(header, row, strict=True)) for row in rows)
+    assert mlp["training"] == "tumours/mlp: 30 trainings"
+    assert mlp["state"] == "FINISHED (29); FAILED (1: seed-7)"
+    assert lr["state"] == "FINISHED"
+    assert mlp["started (UTC)"] == "1970-01-02 00:00:00 to 1970-01-02 00:00:29"
+    assert mlp["duration (s)"] == "median 24.5, 10.0 to 39.0"
+    assert mlp["threads"] == "1 (15); 2 (15)"
+    hosts = [row[-1] for row in found.tables["Machine"][:2]]
+    assert hosts[0] == "fartumours/mlp/seed-3"
+    assert hosts[1].endswith(
+        "tumours/lr/seed-0 to tumours/lr/seed-29, tumours/mlp/seed-0 to tumours/mlp/seed-2, "
+        "tumours/mlp/seed-4 to tumours/mlp/seed-29"
+    )
+    assert "train seed-0" in found.text
+    assert "train seed-1" not in found.text
+
+
 def test_names_the_trainings_where_they_differ(
     page: Callable[..., Tables], here: dict[str, Any]
 ) -> None:

@@ -18,7 +18,10 @@ from exprlab.keys import CLASSES
 from exprlab.plotting import comparison_figures as comparison
 from exprlab.plotting import data_figures as data
 from exprlab.plotting import run_figures, style
+from exprlab.plotting.bands import pooled_calibration
 from exprlab.plotting.learning_figures import learning_figure
+from exprlab.plotting.new_cohort_figures import new_cohort_figure
+from exprlab.plotting.spread_figures import difference_spread_figure, spread_figure
 from exprlab.plotting.training_figures import gradient_norms, layers_figure, training_figure
 
 CLASS_LIGHTNESS_GAP = 30
@@ -95,6 +98,27 @@ def new_tables() -> dict[str, Any]:
     return {m: {s: [0.02, 0.03, 0.97] for s in SPLITS} for m in MODELS}
 
 
+def many() -> list[str]:
+    return [f"seed-{i}" for i in range(20)]
+
+
+def many_evaluations() -> dict[str, dict[str, Any]]:
+    return {m: dict.fromkeys(many(), EVALUATION) for m in MODELS}
+
+
+def many_models() -> dict[str, Any]:
+    per_split = {s: {"value": 0.6 + i / 100} for i, s in enumerate(many())}
+    entry = {"mean": 0.695, "low": 0.5, "high": 0.8, "sd": 0.06, "per_split": per_split}
+    return {m: {"auroc": entry} for m in MODELS}
+
+
+def many_pairs() -> list[dict[str, Any]]:
+    """Return differences of which 2 lie below 0 with their intervals, 15 cover it, 3 lie above."""
+    return [{"model_a": "mlp", "model_b": "logistic", "split": s, "metric": "auroc",
+             "difference": (i - 9) / 100, "low": (i - 16.5) / 100, "high": (i - 1.5) / 100}
+            for i, s in enumerate(many())]  # fmt: skip
+
+
 def curves() -> dict[str, Any]:
     """Return learning curves of two sizes."""
     entry = {**models()["mlp"]["auroc"], "low": 0.8, "high": 0.9}
@@ -116,7 +140,15 @@ def all_figures() -> dict[str, Figure]:
         "roc_overlay": comparison.roc_overlay(evaluations()),
         "pr_overlay": comparison.precision_recall_overlay(evaluations()),
         "calibration_overlay": comparison.calibration_overlay(evaluations()),
-        "new_cohort": comparison.new_cohort_figure(new_tables()),
+        "new_cohort": new_cohort_figure(new_tables()),
+        "spread": spread_figure(many_models(), MODELS, "auroc"),
+        "difference_spread": difference_spread_figure(many_pairs(), "auroc"),
+        "roc_band": comparison.roc_overlay(many_evaluations()),
+        "pr_band": comparison.precision_recall_overlay(many_evaluations()),
+        "calibration_band": comparison.calibration_overlay(many_evaluations()),
+        "new_cohort_many": new_cohort_figure(
+            {m: {s: [0.02] * (1 + i % 2) for i, s in enumerate(many())} for m in MODELS}
+        ),
         "learning": learning_figure(curves()),
         "layers": layers_figure(
             {"relu": np.array([0.03, 0.04, 0.04]), "sigmoid": np.array([1e-5, 2e-3, 0.3])}
@@ -367,6 +399,48 @@ def test_new_cohort_counts_the_samples(figures: dict[str, Figure]) -> None:
     for patch in figures["new_cohort"].axes[0].patches:
         values = patch.get_data().values
         assert (values[0], values[-1], values.sum()) == (2, 1, 3)
+
+
+def test_spread_shows_ends_halves_and_means(figures: dict[str, Figure]) -> None:
+    for model in MODELS:
+        (ends,) = lines(figures["spread"], f"{model}/ends")
+        assert list(ends.get_xdata()) == pytest.approx([0.6, 0.79])
+        (median,) = lines(figures["spread"], f"{model}/median")
+        assert median.get_xdata()[0] == pytest.approx(0.695)
+    assert [line.get_xdata()[0] for line in lines(figures["spread"], "mean")] == [0.695, 0.695]
+    assert list(lines(figures["spread"], "interval")[0].get_xdata()) == [0.5, 0.8]
+
+
+def test_spread_of_differences_counts_where_intervals_lie(figures: dict[str, Figure]) -> None:
+    shares = {
+        patch.get_gid(): patch.get_width() for patch in figures["difference_spread"].axes[1].patches
+    }
+    assert shares == pytest.approx({"below 0": 10, "covers 0": 75, "above 0": 15})
+    (mean,) = lines(figures["difference_spread"], "mean")
+    assert mean.get_xdata()[0] == pytest.approx(0.005)
+
+
+@pytest.mark.parametrize("name", ["roc_band", "pr_band", "calibration_band"])
+def test_many_splits_are_a_band_and_no_lines(figures: dict[str, Figure], name: str) -> None:
+    gids = {artist.get_gid() for artist in figures[name].axes[0].get_children()}
+    assert {f"{model}/band" for model in MODELS} <= gids
+    assert not {f"{model}/{split}" for model in MODELS for split in many()} & gids
+
+
+def test_pooled_calibration_is_that_of_all_samples() -> None:
+    curves = [
+        {"predicted": [0.12, 0.9], "observed": [0.5, 1.0], "count": [2, 5]},
+        {"predicted": [0.18], "observed": [0.0], "count": [4]},
+    ]
+    predicted, observed, splits = pooled_calibration(curves, 10)
+    assert predicted == pytest.approx([0.16, 0.9])
+    assert observed == pytest.approx([1 / 6, 1.0])
+    np.testing.assert_array_equal(splits, [[0.5, 1.0], [0.0, np.nan]])
+
+
+def test_new_cohort_of_many_splits_is_their_mean(figures: dict[str, Figure]) -> None:
+    (patch,) = figures["new_cohort_many"].axes[0].patches
+    assert patch.get_data().values[0] == 1.5
 
 
 def test_odd_names_are_shown_as_they_are() -> None:

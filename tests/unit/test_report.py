@@ -391,6 +391,38 @@ def test_without_new_samples_there_is_no_section_of_them(results: Path, tmp_path
     assert "new cohort" not in output.read_text()
 
 
+def test_many_splits_are_summed_up_and_examples_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = [f"seed-{i}" for i in range(12)]
+    monkeypatch.setattr(sys.modules[__name__], "SPLITS", splits)
+    fabricate(tmp_path)
+    compared = json.loads((tmp_path / "report/comparison.json").read_text())["datasets"]["tumours"]
+    page = Page(report(tmp_path))
+    body = " ".join(" ".join(page.texts["body"]).split())
+
+    aurocs = {s: np.mean([compared["models"][m]["auroc"]["per_split"][s]["value"] for m in MODELS])
+              for s in splits}  # fmt: skip
+    ordered = sorted(splits, key=lambda s: aurocs[s])
+    for split, place in (
+        (ordered[0], "smallest"),
+        (ordered[5], "middle"),
+        (ordered[-1], "largest"),
+    ):
+        value = sentences.number(aurocs[split])
+        title = f"{split}: of 12 splits the {place} AUROC ({value}, mean over models)"
+        assert page.texts["summary"].count(title) == 2  # training and confusion
+    assert "Spread over 12 repeats" in body
+    assert "Paired tests on the same test samples, summed up" in body
+    (row,) = [r for r in page.texts["tr"] if r.startswith("logisticmlpAUROC")]
+    # mlp, the second, is better in all 12.
+    assert row.endswith("".join(["0", "12", "0", "12"]))
+    assert "results/report/comparison.json" in body
+    assert "Faint: each split" not in body
+    # A table or list of all would name the splits in between for each model and metric.
+    assert body.count("seed-") < 150
+
+
 def test_gradients_of_several_networks_are_compared(tmp_path: Path) -> None:
     fabricate(tmp_path, n=60)
     assert "Gradient norm of each layer" not in report(tmp_path, ("tumours",))
@@ -535,6 +567,33 @@ def test_key_sentence_says_when_splits_disagree() -> None:
     sentence = sentences.key_sentence("d", study((0.01, 0.03), (-0.03, -0.01), (-1, 1)), 0.95)
     assert "not consistent" in sentence
     assert "a is better in 1, b in 1, and they cannot be told apart in 1 of the 3" in sentence
+
+
+def test_key_sentence_sums_up_many_splits() -> None:
+    many = study(*[(0.01 * i - 0.05, 0.01 * i + 0.01) for i in range(12)])
+    sentence = sentences.key_sentence("d", many, 0.95)
+    assert (
+        "a is better in 6, b in 0, and they cannot be told apart in 6 of the 12 splits" in sentence
+    )
+    assert (
+        "over 12 splits the difference is 0.035 on average, from −0.020 (seed-0) to 0.090 "
+        "(seed-11), and its 95 % interval excludes 0 in 6 of them"
+    ) in sentence
+    assert "seed-5" not in sentence
+
+
+def test_many_splits_that_show_guessing_are_counted() -> None:
+    many = study(*[(0.01, 0.03)] * 12)
+    for split in ("seed-3", "seed-10"):
+        many["models"]["a"]["auroc"]["per_split"][split] = {"value": 0.5, "low": 0.4, "high": 0.6}
+    sentence = sentences.key_sentence("d", many, 0.95)
+    assert "In 2 of 12 splits a cannot be told from guessing" in sentence
+
+
+def test_pairs_are_in_natural_order() -> None:
+    pairs = study(*[(0.01, 0.03)] * 11)["pairs"]
+    ordered = sentences.oriented(sorted(pairs, key=lambda p: p["split"]), "a", "b", "auroc")
+    assert [pair["split"] for pair in ordered] == [f"seed-{i}" for i in range(11)]
 
 
 def test_key_sentence_warns_of_guessing_and_of_worse_than_guessing() -> None:

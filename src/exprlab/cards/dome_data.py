@@ -5,7 +5,7 @@ from __future__ import annotations
 from exprlab.cards import phrases
 from exprlab.cards.facts import Experiment, RunFacts
 from exprlab.cards.markdown import authors, code, escape
-from exprlab.report.sentences import MANY_SPLITS
+from exprlab.many import are_many
 from exprlab.report.words import design_words, source_words
 
 
@@ -28,16 +28,14 @@ def splits(experiment: Experiment) -> list[str]:
     answers = []
     for first in experiment.one_per("dataset"):
         runs = experiment.like(first, "dataset", "model")
+        if are_many(runs):
+            answers.append(_many_splits(runs))
+            continue
         answers += [
             f"{escape(run.dataset)}, {escape(run.split)}: {phrases.size_words(run.sizes)}. "
             f"{_classes(run)}"
-            for run in runs[:MANY_SPLITS]
+            for run in runs
         ]
-        if len(runs) > MANY_SPLITS:
-            answers.append(
-                f"{escape(first.dataset)}: {len(runs) - MANY_SPLITS} more splits, alike, in "
-                f"{code(f'results/{first.dataset}/splits/')}."
-            )
     return [
         *answers,
         "The validation samples serve early stopping or the choice of the regularisation (where "
@@ -46,6 +44,20 @@ def splits(experiment: Experiment) -> list[str]:
         "Sequencing depth, zeros and principal components are plotted for the whole cohort by "
         f"class and batch ({code('results/report/report.html')}), not for each part.",
     ]
+
+
+def _many_splits(runs: list[RunFacts]) -> str:
+    """Return the sizes of many splits, and where each one is."""
+    first = runs[0]
+    classes = ", ".join(
+        f"{phrases.span(run.evaluation['n_per_class'][name] for run in runs)} {escape(name)}"
+        for name in first.evaluation["classes"]
+    )
+    return (
+        f"{escape(first.dataset)}, {len(runs):,} splits: "
+        f"{phrases.size_words(*(run.sizes for run in runs))}. Test: {classes}. The samples of "
+        f"each split are in {code(f'results/{first.dataset}/splits/')}."
+    )
 
 
 def _classes(run: RunFacts) -> str:

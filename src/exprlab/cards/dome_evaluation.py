@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from exprlab.cards import phrases
 from exprlab.cards.facts import Experiment
 from exprlab.cards.markdown import authors, escape
 from exprlab.keys import METRICS, metric_title
+from exprlab.many import are_many
 from exprlab.report.sentences import (
     count,
+    differences_words,
     key_sentence,
     listing,
     number,
@@ -100,10 +104,9 @@ def confidence(experiment: Experiment) -> list[str]:
         chosen = {m: result["models"][m] for m in experiment.models}
         key = key_sentence(dataset, {**result, "models": chosen}, level)
         answers.append(escape(key))
-        answers += _tests(result["pairs"], experiment.models)
-    named = {"/".join(place): found for place, found in experiment.judged.items()}
-    answers += [f"{escape(words)}." for words in phrases.chance_words(named)]
-    if any(phrases.is_wide(found["metrics"]["auroc"]) for found in named.values()):
+        answers += _tests(result["pairs"], experiment.models, level)
+    answers += [f"{escape(words)}." for words in _chances(experiment)]
+    if any(phrases.is_wide(found["metrics"]["auroc"]) for found in experiment.judged.values()):
         answers.append(
             f"Some intervals of AUROC are wider than {phrases.WIDE:g}: there are too few test "
             "samples for a narrow one."
@@ -111,19 +114,43 @@ def confidence(experiment: Experiment) -> list[str]:
     return [*answers, "p values are not corrected for the number of comparisons."]
 
 
-def _tests(pairs: list[dict], models: list[str]) -> list[str]:
+def _chances(experiment: Experiment) -> list[str]:
+    """Return which runs may show guessing; of many repeats of a model in how many."""
+    answers = []
+    for run in experiment.one_per("dataset", "model"):
+        found = {
+            "/".join(place): evaluation
+            for place, evaluation in experiment.judged.items()
+            if place[:2] == (run.dataset, run.model)
+        }
+        if are_many(found):
+            name = f"{run.dataset}/{run.model}"
+            answers += phrases.many_chance_words(name, found.values())
+        else:
+            answers += phrases.chance_words(found)
+    return answers
+
+
+def _tests(pairs: list[dict], models: list[str], level: float) -> list[str]:
     """Return the verdict of each paired test on probabilities; those on AUROC are told before."""
     answers = []
-    for i, first in enumerate(models):
-        for second in models[i + 1 :]:
-            for pair in oriented(pairs, first, second, TESTED):
-                words = (
-                    f"{first} minus {second}, {pair['split']}: difference in log loss "
-                    f"{number(pair['difference'])} ({number(pair['low'])} to "
-                    f"{number(pair['high'])}), {p_text(pair['p_value'])}: {verdict(pair)}"
-                )
-                answers.append(f"{escape(words)}.")
+    for first, second in combinations(models, 2):
+        found = oriented(pairs, first, second, TESTED)
+        who = f"{first} minus {second}"
+        if are_many(found):
+            told = [f"{who}: in log loss, {differences_words(found, level)}"]
+        else:
+            told = [f"{who}, {_test(pair)}" for pair in found]
+        answers += [f"{escape(words)}." for words in told]
     return answers
+
+
+def _test(pair: dict) -> str:
+    return (
+        f"{pair['split']}: difference in log loss {number(pair['difference'])} "
+        f"({number(pair['low'])} to {number(pair['high'])}), {p_text(pair['p_value'])}: "
+        f"{verdict(pair)}"
+    )
 
 
 def availability(experiment: Experiment) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from exprlab.keys import TEST, TRAIN, VAL, told_apart
@@ -115,9 +116,10 @@ def class_words(classes: Mapping[str, int], names: Sequence[str]) -> str:
     return f"{words}; {100 * classes[names[-1]] / total:.1f} % {names[-1]}"
 
 
-def size_words(sizes: Mapping[str, int]) -> str:
-    """Return how many samples each side of a split has."""
-    return f"{sizes[TRAIN]:,} for training, {sizes[VAL]:,} for validation, {sizes[TEST]:,} for test"
+def size_words(*sizes: Mapping[str, int]) -> str:
+    """Return how many samples each side of a split has, or from how many to how many of several."""
+    train, val, test = (span(each[side] for each in sizes) for side in (TRAIN, VAL, TEST))
+    return f"{train} for training, {val} for validation, {test} for test"
 
 
 def patient_words(checks: Mapping[str, Any]) -> str:
@@ -158,16 +160,26 @@ def is_wide(entry: Mapping[str, Any]) -> bool:
 
 def chance_words(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return a warning for each evaluation, by the name of its run, that may show guessing."""
-    words = []
-    for name, evaluation in evaluations.items():
-        auroc = evaluation["metrics"]["auroc"]
-        if auroc["high"] is not None and auroc["high"] < 0.5:
-            words.append(f"{name} ranks samples worse than guessing (AUROC below 0.5)")
-        elif auroc["low"] is not None and auroc["low"] <= 0.5:
-            words.append(
-                f"{name} cannot be told from guessing (the interval of its AUROC covers 0.5)"
-            )
-    return words
+    found = {name: _chance(evaluation) for name, evaluation in evaluations.items()}
+    return [f"{name} {words}" for name, words in found.items() if words]
+
+
+def many_chance_words(name: str, evaluations: Collection[Mapping[str, Any]]) -> list[str]:
+    """Return in how many repeats a model may be guessing, each kind of doubt by itself."""
+    found = Counter(words for words in map(_chance, evaluations) if words)
+    return [
+        f"{name}, in {n:,} of {len(evaluations):,} repeats: {words}"
+        for words, n in sorted(found.items())
+    ]
+
+
+def _chance(evaluation: Mapping[str, Any]) -> str:
+    auroc = evaluation["metrics"]["auroc"]
+    if auroc["high"] is not None and auroc["high"] < 0.5:
+        return "ranks samples worse than guessing (AUROC below 0.5)"
+    if auroc["low"] is not None and auroc["low"] <= 0.5:
+        return "cannot be told from guessing (the interval of its AUROC covers 0.5)"
+    return ""
 
 
 def span(values: Iterable[int]) -> str:

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from exprlab.evaluation.layout import classes_of, curves_of, table_of, top_label_curve
-from exprlab.keys import CLASSES, LOSSES, metric_title, told_apart
+from exprlab.keys import LOSSES, metric_title, told_apart
+from exprlab.many import are_many
 from exprlab.plotting import style
+from exprlab.plotting.bands import draw_band, pooled_calibration
 from exprlab.plotting.panels import Words, words_of
 from exprlab.plotting.run_figures import REFERENCE_LINE
 
 # model -> split -> evaluation.json
 Evaluations = Mapping[str, Mapping[str, Mapping[str, Any]]]
 GRID = np.linspace(0, 1, 201)
-SCORE_EDGES = np.linspace(0, 1, 21)
+POOLED_BINS = 10
 
 
 @style.styled
@@ -110,7 +110,10 @@ def difference_figure(pairs: Sequence[Mapping[str, Any]], metric: str) -> Figure
 
 @style.styled
 def roc_overlay(evaluations: Evaluations) -> Figure:
-    """Draw the ROC curves of all models: splits faint, their vertical mean strong."""
+    """Draw the ROC curves of all models: splits faint, their vertical mean strong.
+
+    Of many splits there is a band in place of their curves.
+    """
     result, axes = _square_figure(len(evaluations))
     axes.plot([0, 1], [0, 1], label="guessing", **REFERENCE_LINE)
     _draw_overlay(axes, evaluations, "roc", "auroc", _interpolated_roc)
@@ -123,7 +126,10 @@ def roc_overlay(evaluations: Evaluations) -> Figure:
 
 @style.styled
 def precision_recall_overlay(evaluations: Evaluations) -> Figure:
-    """Draw precision against recall of all models: splits faint, their mean strong."""
+    """Draw precision against recall of all models: splits faint, their mean strong.
+
+    Of many splits there is a band in place of their curves.
+    """
     result, axes = _square_figure(len(evaluations))
     rates = [_base_rate(e) for runs in evaluations.values() for e in runs.values()]
     rate = float(np.mean(rates))
@@ -140,12 +146,16 @@ def precision_recall_overlay(evaluations: Evaluations) -> Figure:
 def calibration_overlay(evaluations: Evaluations) -> Figure:
     """Draw the calibration curves of all models: the first split strong, the others faint.
 
-    Of more than two classes the curve is that of the most probable class.
+    Of many splits the curve of all their test samples, and a band in place of the splits. Of more
+    than two classes the curve is that of the most probable class.
     """
     result, axes = _square_figure(len(evaluations))
     axes.plot([0, 1], [0, 1], label="perfect calibration", **REFERENCE_LINE)
     for number, (model, runs) in enumerate(evaluations.items()):
         look = style.named_style(model, number)
+        if are_many(runs):
+            _draw_pooled(axes, model, runs, look)
+            continue
         for position, (split, evaluation) in enumerate(runs.items()):
             curve = top_label_curve(evaluation)
             strong = position == 0
@@ -162,57 +172,17 @@ def calibration_overlay(evaluations: Evaluations) -> Figure:
     return result
 
 
-@style.styled
-def new_cohort_figure(
-    scores: Mapping[str, Mapping[str, Sequence[float]]], classes: Sequence[str] = CLASSES
-) -> Figure:
-    """Draw the distribution of predicted probabilities on new samples, a panel for each model.
-
-    Parameters
-    ----------
-    scores
-        model -> split -> calibrated probability of each sample: of the positive of two classes,
-        of the most probable one of more.
-    classes
-        Names of the classes.
-    """
-    columns = min(3, len(scores))
-    rows = -(-len(scores) // columns)
-    result = style.figure(3.1 * columns + 1.2, 2.6 * rows + 0.9)
-    panels = result.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for number, (axes, (model, runs)) in enumerate(zip(panels, scores.items(), strict=False)):
-        look = style.model_style(number)
-        for position, (split, values) in enumerate(runs.items()):
-            known = np.asarray(values, dtype=float)
-            count, _ = np.histogram(known[np.isfinite(known)], bins=SCORE_EDGES)
-            first = position == 0
-            axes.stairs(
-                count, SCORE_EDGES, fill=first, color=look.colour if first else style.INK,
-                alpha=0.55 if first else 0.8, linewidth=1.2, gid=f"{model}/{split}",
-                linestyle="-" if first else style.model_style(position).line,
-                label=style.short(split, 14),
-            )  # fmt: skip
-        axes.set_title(style.short(model))
-        axes.set(xlim=(-0.01, 1.01))
-        axes.xaxis.set_tick_params(labelbottom=True)
-    for axes in panels[len(scores) :]:
-        axes.set_visible(False)
-    result.supxlabel(words_of(classes).top_probability, fontsize=10)
-    result.supylabel("new samples per bin", fontsize=10)
-    handles = _split_handles(list(next(iter(scores.values()))))
-    result.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)))
-    return result
-
-
-def _split_handles(splits: Sequence[str]) -> list[Patch | Line2D]:
-    """Return the legend of the splits: the first one filled, the others as lines."""
-    first = Patch(color=style.MUTED, alpha=0.55, label=style.short(splits[0], 14))
-    lines = [
-        Line2D([], [], color=style.INK, linewidth=1.2, linestyle=style.model_style(n).line,
-               label=style.short(split, 14))
-        for n, split in enumerate(splits[1:], start=1)
-    ]  # fmt: skip
-    return [first, *lines]
+def _draw_pooled(
+    axes: Axes, model: str, runs: Mapping[str, Mapping[str, Any]], look: style.Style
+) -> None:
+    """Draw one calibration curve of many splits, and how they are spread around it."""
+    curves = [top_label_curve(evaluation) for evaluation in runs.values()]
+    predicted, observed, splits = pooled_calibration(curves, POOLED_BINS)
+    draw_band(axes, predicted, splits, look, model)
+    axes.plot(
+        predicted, observed, color=look.colour, linestyle=look.line, marker=look.marker,
+        markersize=5, label=f"{style.short(model)} ({len(runs):,} splits)", gid=f"{model}/pooled",
+    )  # fmt: skip
 
 
 def _square_figure(n_models: int) -> tuple[Figure, Axes]:
@@ -238,15 +208,17 @@ def _draw_overlay(
     for number, (model, runs) in enumerate(evaluations.items()):
         look = style.named_style(model, number)
         curves = {split: list(curves_of(e, name).values()) for split, e in runs.items()}
-        for split, each in curves.items():
+        means = [_mean(each, interpolate) for each in curves.values()]
+        if are_many(runs):
+            draw_band(axes, GRID, means, look, model)
+        for split, each in curves.items() if not are_many(runs) else ():
             line = (GRID, _mean(each, interpolate)) if each[1:] else (each[0][x], each[0][y])
             axes.plot(*line, color=look.colour, alpha=0.35, linewidth=0.8, gid=f"{model}/{split}")
         values = [e["metrics"][metric]["value"] for e in runs.values()]
         known = [v for v in values if v is not None]
         score = f", mean {metric_title(metric)} {np.mean(known):.3f}" if known else ""
-        mean = np.mean([_mean(each, interpolate) for each in curves.values()], axis=0)
         axes.plot(
-            GRID, mean, color=look.colour, linestyle=look.line, linewidth=2.2,
+            GRID, np.mean(means, axis=0), color=look.colour, linestyle=look.line, linewidth=2.2,
             gid=f"{model}/mean", label=f"{style.short(model)}{score}",
         )  # fmt: skip
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from exprlab.keys import ORACLE
+from exprlab.many import are_many
 from exprlab.plotting import style
+from exprlab.plotting.bands import BAND, BAND_WORDS
 
 # ``datasets[name]`` of genes.json.
 Genes = Mapping[str, Any]
@@ -49,8 +52,8 @@ def draw_genes(result: Genes) -> dict[str, Figure]:
 def recovery_figure(result: Genes) -> Figure:
     """Draw each ranking's average precision on each kind of causal gene.
 
-    Bars are means over splits, dots are splits; the oracle's saliency is the yardstick, the share
-    of such genes is what chance finds.
+    Bars are means over splits, dots are splits, of many a line where most of them lie; the
+    oracle's saliency is the yardstick, the share of such genes is what chance finds.
     """
     targets = [t for t in TITLES if (result["n_causal"] or {}).get(t)]
     if not targets:
@@ -73,7 +76,7 @@ def recovery_figure(result: Genes) -> Figure:
     figure.supxlabel("average precision (AUPRC) on causal genes of this kind", fontsize=10)
     handles = [
         Patch(facecolor=style.GRID, edgecolor=style.INK, label="mean over splits"),
-        Line2D([], [], color=style.INK, marker="o", markersize=4, linestyle="", label="a split"),
+        _split_handle(rankings),
         Line2D([], [], label="chance", **CHANCE),
         Line2D([], [], label="oracle: what a perfect model's saliency finds", **YARDSTICK),
     ]
@@ -88,8 +91,17 @@ def _draw_bar(axes: Axes, y: int, ranking: Mapping[str, Any], target: str) -> No
         color=style.MUTED if is_oracle else style.GRID, gid=f"{ranking['name']}/{target}",
     )  # fmt: skip
     splits = [scores[target]["auprc"] for scores in ranking["per_split"].values()]
-    if not is_oracle:
+    if are_many(splits) and not is_oracle:
+        known = [value for value in splits if value is not None]
+        axes.plot(np.percentile(known, BAND), [y, y], color=style.INK, linewidth=1.8, zorder=3)
+    elif not is_oracle:
         axes.plot(splits, [y] * len(splits), "o", color=style.INK, markersize=3.5, zorder=3)
+
+
+def _split_handle(rankings: Sequence[Mapping[str, Any]]) -> Line2D:
+    if any(are_many(ranking["per_split"]) for ranking in rankings):
+        return Line2D([], [], color=style.INK, linewidth=1.8, label=BAND_WORDS)
+    return Line2D([], [], color=style.INK, marker="o", markersize=4, linestyle="", label="a split")
 
 
 def _nothing_to_find(result: Genes) -> str:

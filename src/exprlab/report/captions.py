@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from exprlab.evaluation.layout import table_of
 from exprlab.keys import COUNTS, PREDICTION, SAMPLE_ID, TPM, TRAIN_LOSS, VAL_LOSS
+from exprlab.many import are_many
+from exprlab.plotting.bands import BAND_WORDS
 from exprlab.plotting.data_figures import groups_of, labels_of
 from exprlab.plotting.training_figures import curve
 from exprlab.report.inputs import RepeatInputs, RunInputs
@@ -139,8 +140,7 @@ def roc(runs: Runs) -> str:
     """Say how to read the ROC curves and how the models rank."""
     return (
         "The further a curve bends to the upper left, the better the ranking; the diagonal "
-        f"is guessing. {_mean_curve(runs)}{ranking(runs, 'auroc', 'AUROC')} Faint: each split; "
-        "strong: their mean."
+        f"is guessing. {_mean_curve(runs)}{ranking(runs, 'auroc', 'AUROC')} {_spread_words(runs)}"
     )
 
 
@@ -154,7 +154,19 @@ def precision_recall(runs: Runs) -> str:
         else "How many calls of a class are right (precision) if a given fraction of its samples "
         "is to be found (recall)."
     )
-    return f"{what} {_mean_curve(runs)}{ranking(runs, 'auprc', 'AUPRC')}"
+    band = f" {_spread_words(runs)}" if _many(runs) else ""
+    return f"{what} {_mean_curve(runs)}{ranking(runs, 'auprc', 'AUPRC')}{band}"
+
+
+def _many(runs: Runs) -> bool:
+    return any(are_many(splits) for splits in runs.values())
+
+
+def _spread_words(runs: Runs) -> str:
+    """Say what a curve of one split is, and what that of all."""
+    if _many(runs):
+        return f"Band: {BAND_WORDS}; strong: the mean over all of them."
+    return "Faint: each split; strong: their mean."
 
 
 def _mean_curve(runs: Runs) -> str:
@@ -196,6 +208,12 @@ def calibration(runs: Runs) -> str:
             if sets
             else ""
         )
+        + (
+            f" Line: the test samples of all splits in bins of probability; band: {BAND_WORDS} in "
+            "each bin, wide where a split has few samples."
+            if _many(runs)
+            else " Strong: the first split; faint: the others."
+        )
     )
 
 
@@ -218,24 +236,44 @@ def confusion(run: RunInputs) -> str:
 
 def new_cohort(runs: Runs) -> str:
     """Say how sure the models are on new samples and how often they agree."""
-    first = {model: next(iter(splits.values())) for model, splits in runs.items()}
-    sure = []
-    for model, run in first.items():
-        scores = np.asarray(run.new_probability, float)
-        two = len(run.classes) == 2
-        far = (scores > 0.9) | (scores < 0.1) if two else scores > 0.9
-        share = np.mean(far) if len(scores) else float("nan")
-        sure.append(f"{100 * share:.0f} % ({model})")
-    where = "a probability below 0.1 or above 0.9" if two else "a class whose probability is > 0.9"
-    text = f"Samples with {where}: {listing(sure)}. "
-    calls = [
-        dict(zip(r.new_samples[SAMPLE_ID], r.new_samples[PREDICTION], strict=True))
-        for r in first.values()
+    chosen = {m: list(s.values()) if are_many(s) else [next(iter(s.values()))]
+              for m, s in runs.items()}  # fmt: skip
+    sure = [
+        f"{100 * _mean(map(_share_sure, each)):.0f} % ({model})" for model, each in chosen.items()
     ]
-    if len(calls) < 2 or not calls[0]:
-        return text
-    same = Counter(len({c.get(sample) for c in calls}) == 1 for sample in calls[0])
-    return text + f"The models agree on {100 * same[True] / len(calls[0]):.0f} % of the samples."
+    two = len(_classes(runs)) == 2
+    where = "a probability below 0.1 or above 0.9" if two else "a class whose probability is > 0.9"
+    mean = ", mean over splits" if _many(runs) else ""
+    text = f"Samples with {where}{mean}: {listing(sure)}. "
+    lines = (
+        f" Filled: the mean over splits; lines: {BAND_WORDS}."
+        if _many(runs)
+        else " Filled: the first split; lines: the others."
+    )
+    shares = [_share_agreed(found) for found in zip(*chosen.values(), strict=True)]
+    if len(runs) < 2 or None in shares:
+        return text + lines
+    agreed = f"The models agree on {100 * _mean(shares):.0f} % of the samples{mean}."
+    return text + agreed + lines
+
+
+def _share_sure(run: RepeatInputs) -> float:
+    """Return the share of the new samples whose class the model is sure of."""
+    scores = np.asarray(run.new_probability, float)
+    far = scores > 0.9
+    if len(run.classes) == 2:
+        far |= scores < 0.1
+    return float(np.mean(far)) if len(scores) else float("nan")
+
+
+def _share_agreed(runs: Sequence[RepeatInputs]) -> float | None:
+    """Return the share of the new samples that all models call the same; None without samples."""
+    calls = [
+        dict(zip(r.new_samples[SAMPLE_ID], r.new_samples[PREDICTION], strict=True)) for r in runs
+    ]
+    if not calls[0]:
+        return None
+    return sum(len({c.get(sample) for c in calls}) == 1 for sample in calls[0]) / len(calls[0])
 
 
 def _mean(values: Any) -> float:

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from exprlab.files import atomic_path
 from exprlab.keys import ENVIRONMENT_FILE, STATUS_FILE
+from exprlab.many import MANY_SPLITS, are_many, named
 from exprlab.provenance.environment import required_packages
 from exprlab.report.inputs import read_object
 from exprlab.report.pages.render import render
+from exprlab.report.trainings import (
+    NOT_RECORDED,
+    Names,
+    heads,
+    of_each_model,
+    training_rows,
+)
 
 Facts = Mapping[str, Any]
 # A fact, and of each of its values the trainings that have it; no names if all have the same.
 Row = tuple[str, list[tuple[str, str]]]
-NOT_RECORDED = "not recorded"
-STATUS_COLUMNS = {
-    "state": "state", "device": "device", "accelerator": "accelerator", "precision": "precision",
-    "threads": "threads", "peak_memory_mb": "peak memory (MB)", "attempt": "attempt",
-    "resumed_from_epoch": "resumed from epoch", "host": "host",
-}  # fmt: skip
 
 
-def write_environment_page(
-    results: Path, title: str, runs: Sequence[tuple[str, str, str]], output: Path
-) -> None:
+def write_environment_page(results: Path, title: str, runs: Sequence[Names], output: Path) -> None:
     """Write the page.
 
     Parameters
@@ -46,7 +45,8 @@ def write_environment_page(
         If a side file is there and is not a JSON object. A missing one shows as "not recorded".
     """
     statuses = dict(_read(results, runs, STATUS_FILE))
-    environments = dict(_read(results, runs, ENVIRONMENT_FILE))
+    recorded = dict(_read(results, runs, ENVIRONMENT_FILE))
+    environments = {"/".join(names): facts for names, facts in recorded.items()}
     wanted = required_packages()
     installed = {name for facts in environments.values() for name in facts.get("packages") or {}}
     direct = sorted(installed & wanted) or sorted(installed)
@@ -54,39 +54,36 @@ def write_environment_page(
         "environment.html",
         title=title,
         not_recorded=NOT_RECORDED,
-        columns=["started (UTC)", "duration (s)", *STATUS_COLUMNS.values()],
-        trainings=[(name, _training(status)) for name, status in statuses.items()],
+        columns=heads(),
+        trainings=training_rows(statuses),
+        summed_up=any(map(are_many, of_each_model(runs).values())),
         machine=_rows(environments, MACHINE),
         software=_rows(environments, SOFTWARE),
         lock=_lock_rows(environments),
         lock_known=any(facts.get("lock") for facts in environments.values()),
         packages=_rows(environments, {name: _package(name) for name in direct}),
         n_others=len(installed) - len(direct),
-        commands=[(name, _words(facts.get("command"))) for name, facts in environments.items()],
+        commands=_commands(recorded),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _read(
-    results: Path, runs: Sequence[tuple[str, str, str]], file: str
-) -> Iterator[tuple[str, Facts]]:
-    """Yield each training's name and what its side file holds, nothing if there is none."""
+def _read(results: Path, runs: Sequence[Names], file: str) -> Iterator[tuple[Names, Facts]]:
+    """Yield each training's names and what its side file holds, nothing if there is none."""
     for names in runs:
         path = results.joinpath(*names, file)
-        yield "/".join(names), read_object(path) if path.exists() else {}
+        yield names, read_object(path) if path.exists() else {}
 
 
-def _training(status: Facts) -> list[str]:
-    """Return a training's row."""
-    started, ended = status.get("started"), status.get("ended")
-    timed = started is not None and ended is not None
-    begin = None if started is None else f"{datetime.fromtimestamp(started, UTC):%Y-%m-%d %H:%M:%S}"
-    values = [begin, f"{ended - started:.1f}" if timed else None]
-    values += [status.get(key) for key in STATUS_COLUMNS]
-    # A training that was never interrupted has resumed from nowhere.
-    empty = "" if status else NOT_RECORDED
-    return [empty if value is None else str(value) for value in values]
+def _commands(environments: Mapping[Names, Facts]) -> list[tuple[str, str | None]]:
+    """Return the command of each training, of many of a model that of the first one."""
+    found = []
+    for runs in of_each_model(list(environments)).values():
+        shown = runs[:1] if are_many(runs) else runs
+        more = f", one of {len(runs):,} that differ in split and seed" if are_many(runs) else ""
+        found += [(f"{'/'.join(r)}{more}", _words(environments[r].get("command"))) for r in shown]
+    return found
 
 
 def _rows(environments: Mapping[str, Facts], readers: Mapping[str, Callable]) -> list[Row]:
@@ -104,7 +101,11 @@ def _distinct(values: Mapping[str, str | None]) -> list[tuple[str, str]]:
         groups.setdefault(value or NOT_RECORDED, []).append(run)
     if len(groups) == 1:
         return [(next(iter(groups)), "")]
-    return [(value, ", ".join(runs)) for value, runs in sorted(groups.items())]
+    found = [(value, ", ".join(named(runs))) for value, runs in sorted(groups.items())]
+    if not are_many(found):
+        return found
+    more = f"{len(found) - MANY_SPLITS:,} other values"
+    return [*found[:MANY_SPLITS], (more, "environment.json of each run has its own")]
 
 
 def _lock_rows(environments: Mapping[str, Facts]) -> list[tuple[str, str, str, str]]:
@@ -115,7 +116,7 @@ def _lock_rows(environments: Mapping[str, Facts]) -> list[tuple[str, str, str, s
             key = (name, both.get("locked") or "not locked", both.get("installed") or "absent")
             found.setdefault(key, []).append(run)
     return [
-        (*key, "all" if len(runs) == len(environments) else ", ".join(runs))
+        (*key, "all" if len(runs) == len(environments) else ", ".join(named(runs)))
         for key, runs in sorted(found.items())
     ]
 

@@ -28,6 +28,7 @@ from exprlab.keys import (
     SPLIT,
     output_columns,
 )
+from exprlab.many import in_order
 
 Table = dict[str, list[str]]
 PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB\x60\x82"
@@ -289,7 +290,10 @@ def _read_new_samples(path: Path, classes: Sequence[str]) -> Table:
 
 
 def read_comparison(path: Path, datasets: Sequence[str], models: Sequence[str]) -> dict[str, Any]:
-    """Read comparison.json and check that it covers the data sets and models of the report."""
+    """Read comparison.json and check that it covers the data sets and models of the report.
+
+    What it holds of each split is in natural order.
+    """
     value = read_object(path, ("datasets",))
     with reading(path):
         for name in datasets:
@@ -302,4 +306,6 @@ def read_comparison(path: Path, datasets: Sequence[str], models: Sequence[str]) 
                     raise UserError(f"{path}: no model '{model}' in data set '{name}'")
                 entry = found["models"][model]["auroc"]
                 _ = entry["mean"], entry["per_split"].items()
+            for entry in (e for metrics in found["models"].values() for e in metrics.values()):
+                entry["per_split"] = in_order(entry["per_split"])
     return value["datasets"]

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exprlab.keys import LOSSES, ORACLE
+from exprlab.many import are_many, natural, spread
 
 CANNOT_TELL = "cannot be told apart"
-# More splits than these are summed up.
-MANY_SPLITS = 10
 Pair = Mapping[str, Any]
 
 
@@ -45,7 +44,7 @@ def oriented(pairs: Sequence[Pair], first: str, second: str, metric: str) -> lis
         if pair["model_a"] == second:
             difference, low, high = -difference, -high, -low
         result.append({**pair, "difference": difference, "low": low, "high": high})
-    return sorted(result, key=lambda pair: str(pair["split"]))
+    return sorted(result, key=lambda pair: natural(str(pair["split"])))
 
 
 def verdict(pair: Pair) -> str:
@@ -64,7 +63,8 @@ def key_sentence(dataset: str, result: Mapping[str, Any], confidence: float) -> 
 
     The two models with the highest mean AUROC are compared by their paired intervals. Only if
     every split's interval lies on the same side of 0 is one of them called better. Splits share
-    samples, so their p-values are told one by one and never combined.
+    samples, so their p-values are told one by one and never combined; of many splits the
+    differences are summed up and no p value is told.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def guard_sentence(guards: Mapping[str, Mapping[str, Any]]) -> str:
     if not told:
         return "No test had samples of two classes, so the guard against leakage could not look."
     first = next(iter(told.values()))
-    if len(told) <= MANY_SPLITS:
+    if not are_many(told):
         found = "; ".join(
             f"{split}: {number(g['mean'])} ({number(g['low'])} to {number(g['high'])})"
             for split, g in told.items()
@@ -213,7 +213,8 @@ def _gap_words(model: str, share: float) -> str:
 def _compare(first: str, second: str, scores: str, pairs: Sequence[Pair], confidence: float) -> str:
     if not pairs:
         return f"{first} and {second} were not compared by a paired test ({scores})."
-    details = "; ".join(_details(pair, confidence) for pair in pairs)
+    summed_up = are_many(pairs)
+    details = differences_words(pairs, confidence) if summed_up else _each(pairs, confidence)
     above = sum(pair["low"] > 0 for pair in pairs)
     below = sum(pair["high"] < 0 for pair in pairs)
     if above == len(pairs):
@@ -231,10 +232,26 @@ def _compare(first: str, second: str, scores: str, pairs: Sequence[Pair], confid
     )
 
 
-def _details(pair: Pair, confidence: float) -> str:
-    return (
+def _each(pairs: Sequence[Pair], confidence: float) -> str:
+    """Return the difference in each split."""
+    return "; ".join(
         f"{pair['split']}: difference {number(pair['difference'])}, {100 * confidence:g} % "
         f"interval {number(pair['low'])} to {number(pair['high'])}, {p_text(pair['p_value'])}"
+        for pair in pairs
+    )
+
+
+def differences_words(pairs: Sequence[Pair], confidence: float) -> str:
+    """Return how the differences in many splits are spread, and how many intervals exclude 0."""
+    values = {str(pair["split"]): pair["difference"] for pair in pairs}
+    found = spread(values)
+    assert found is not None
+    excluded = sum(not pair["low"] <= 0 <= pair["high"] for pair in pairs)
+    return (
+        f"over {found.n:,} splits the difference is {number(found.mean)} on average, from "
+        f"{number(values[found.smallest])} ({found.smallest}) to {number(values[found.largest])} "
+        f"({found.largest}), and its {100 * confidence:g} % interval excludes 0 in "
+        f"{excluded or 'none'} of them"
     )
 
 
@@ -242,15 +259,19 @@ def _chance_sentence(model: str, entry: Mapping[str, Any]) -> str:
     """Return a warning if even the best model may be guessing, else nothing."""
     lows = [e["low"] for e in entry["per_split"].values() if e.get("low") is not None]
     highs = [e["high"] for e in entry["per_split"].values() if e.get("high") is not None]
-    if any(high < 0.5 for high in highs):
+    below = sum(high < 0.5 for high in highs)
+    if below:
+        where = f"In {below} of {len(highs):,} splits" if are_many(highs) else "In some split"
         return (
-            f"In some split {model} ranks worse than guessing (interval below 0.5): look for "
+            f"{where} {model} ranks worse than guessing (interval below 0.5): look for "
             "swapped labels or a difference between training and test samples."
         )
-    if lows and all(low <= 0.5 for low in lows):
+    guessing = sum(low <= 0.5 for low in lows)
+    if lows and guessing == len(lows):
         return f"Even {model} cannot be told from guessing: its interval covers 0.5 in every split."
-    if any(low <= 0.5 for low in lows):
-        return f"In some splits {model} cannot be told from guessing (interval covers 0.5)."
+    if guessing:
+        where = f"In {guessing} of {len(lows):,} splits" if are_many(lows) else "In some splits"
+        return f"{where} {model} cannot be told from guessing (interval covers 0.5)."
     return ""
 
 

@@ -20,6 +20,7 @@ from exprlab.config.steps import (
     PreprocessConfig,
     SplitConfig,
 )
+from exprlab.many import named
 
 Config = Mapping[str, Any]
 _SECTIONS: dict[str, type[Section]] = {
@@ -62,7 +63,8 @@ def _rows(prefix: str, values: Config, section: type[Section] | None) -> list[di
     for key, value in values.items():
         field = fields.get(key)
         extra = field.json_schema_extra if field and field.json_schema_extra else {}
-        text = ", ".join(map(_plain, value)) if isinstance(value, list) else _plain(value)
+        words = [*map(_plain, value)] if isinstance(value, list) else [_plain(value)]
+        text = ", ".join(named(words) if key == "seeds" else words)
         rows.append(
             {
                 "key": f"{prefix}.{key}",

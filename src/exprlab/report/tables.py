@@ -18,8 +18,9 @@ from exprlab.keys import (
     TRUTH_METRICS,
     metric_title,
 )
+from exprlab.many import are_many, in_order
 from exprlab.report.inputs import DatasetInputs, RepeatInputs
-from exprlab.report.sentences import MANY_SPLITS, number, p_text, verdict
+from exprlab.report.sentences import number, p_text, verdict
 
 FIRST_ROWS = 10
 # Of which the share of the way from the linear baseline to the oracle is told.
@@ -147,7 +148,7 @@ def batch_rows(overview: Mapping[str, Any]) -> list[tuple[str, int]]:
 def split_sizes(data: DatasetInputs) -> list[tuple[str, list[str]]]:
     """Return how many samples each split trains, validates and tests on; of many their range."""
     found = {split: Counter(table[SPLIT]) for split, table in data.split_tables.items()}
-    if len(found) <= MANY_SPLITS:
+    if not are_many(found):
         return [(split, [f"{n[name]:,}" for name in SPLITS]) for split, n in found.items()]
     return [(f"{len(found)} splits", [_span([n[name] for n in found.values()]) for name in SPLITS])]
 
@@ -163,7 +164,7 @@ def new_cohort_rows(data: DatasetInputs) -> list[dict[str, Any]]:
     for model, runs in data.repeats.items():
         counts = {s: _called(run, data.classes) for s, run in runs.items()}
         flags = {s: _flags(run) for s, run in runs.items()}
-        if len(runs) <= MANY_SPLITS:
+        if not are_many(runs):
             rows += [
                 {
                     "model": model,
@@ -211,9 +212,9 @@ def new_metric_rows(data: DatasetInputs) -> list[dict[str, Any]]:
     for model in order:
         found = [
             (split, _new_cells(found, tests.get(model, {}).get(split, {}).get("metrics", {})))
-            for split, found in judged[model].items()
+            for split, found in in_order(judged[model]).items()
         ]
-        if len(found) > MANY_SPLITS:
+        if are_many(found):
             columns = zip(*(cells for _, cells in found), strict=True)
             found = [(f"mean of {len(found)}", [_mean_cell(column) for column in columns])]
         rows += [{"model": model, "split": split, "cells": cells} for split, cells in found]
@@ -257,7 +258,7 @@ def code_rows(data: Sequence[DatasetInputs]) -> list[tuple[str, str]]:
     for dataset in data:
         for model, runs in dataset.runs.items():
             codes = {s: str(run.record.get("code") or "not recorded") for s, run in runs.items()}
-            if len(codes) > MANY_SPLITS and len(set(codes.values())) == 1:
+            if are_many(codes) and len(set(codes.values())) == 1:
                 rows.append((f"{dataset.name}/{model}/*", next(iter(codes.values()))))
             else:
                 rows += [(f"{dataset.name}/{model}/{split}", c) for split, c in codes.items()]

@@ -8,6 +8,7 @@ from typing import Any
 
 from exprlab.config.designs import Design
 from exprlab.keys import K_FOLD, LEAVE_ONE_BATCH_OUT, PUBLISHED
+from exprlab.many import named
 from exprlab.report.sentences import count, listing
 
 Config = Mapping[str, Any]
@@ -40,7 +41,7 @@ def in_words(
         f"Experiment {config.get('experiment', {}).get('name', 'exprlab')}: "
         f"{count(len(models), 'model')} ({listing(models)}) on {count(len(datasets), 'data set')} "
         f"({listing(datasets)}), in {count(len(repeats), 'repeat')} "
-        f"({listing(repeats)}): {count(runs, 'training')} in all.",
+        f"({listing(named(repeats))}): {count(runs, 'training')} in all.",
         *(
             f"{name}: {source_words(config.get('datasets', {}).get(name, {}))}."
             for name in datasets
