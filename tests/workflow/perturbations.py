@@ -185,13 +185,17 @@ def on_slurm(first: Workflow, folder: Path) -> Workflow:
     """Each job submitted to a real SLURM of three nodes."""
     with lab_cluster() as environment:
         world = replace(first, folder=folder, environment=environment)
-        finish(world, "--profile", str(PROFILE), *HURRY, "--cores", "6")
+        options = ("--profile", str(PROFILE), "--slurm-keep-successful-logs")
+        finish(world, *options, *HURRY, "--cores", "6")
         jobs = submitted_jobs(environment)
     # That the bytes are equal says little unless it really ran there.
     assert {job.state for job in jobs.values()} == {"COMPLETED"}, jobs
     alone = {"simulate_cohort", "compute_oracle", "train_network", *REPORT}
     assert {job.rule for job in jobs.values()} == alone | groups_of_profile()
     assert len(jobs) < 25, "steps of seconds were meant to share jobs"
+    for log in (folder / "results/logs/slurm").rglob("*.log"):
+        # One that SLURM starts, and one below srun, however many steps there are.
+        assert log.read_text().count("Building DAG of jobs") == 2, log
     for path in sorted((folder / "results").rglob("status.json")):
         status = json.loads(path.read_text())
         assert jobs[status["slurm_job_id"]].rule in ("train_network", "run"), path

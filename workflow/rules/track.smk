@@ -117,6 +117,19 @@ rule publish_runs:
         " --receipt {output.receipt} > {log} 2>&1"
 
 
+# The executor does not tell the Snakemakes in its jobs of the profile's groups: then each step of a
+# group would have one of its own, which takes two seconds to start.
+onstart:
+    groups = workflow.group_settings.overwrite_groups
+    os.environ.update(EXPRLAB_GROUPS=json.dumps(dict(groups)))
+
+
+if workflow.remote_exec:
+    for name, group in json.loads(os.environ.get("EXPRLAB_GROUPS", "{}")).items():
+        if workflow.is_rule(name):
+            workflow.get_rule(name).group = group
+
+
 onsuccess:
     if not workflow.remote_exec and os.path.exists("results/report/failures.html"):
         if workflow.dag_settings.targets:
