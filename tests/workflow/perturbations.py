@@ -193,7 +193,9 @@ def on_slurm(first: Workflow, folder: Path) -> Workflow:
     alone = {"simulate_cohort", "compute_oracle", "train_network", *REPORT}
     assert {job.rule for job in jobs.values()} == alone | groups_of_profile()
     assert len(jobs) < 25, "steps of seconds were meant to share jobs"
-    for log in (folder / "results/logs/slurm").rglob("*.log"):
+    logs = list((folder / "results/logs/slurm").rglob("*.log"))
+    assert logs, "they were meant to be kept"
+    for log in logs:
         # One that SLURM starts, and one below srun, however many steps there are.
         assert log.read_text().count("Building DAG of jobs") == 2, log
     for path in sorted((folder / "results").rglob("status.json")):
