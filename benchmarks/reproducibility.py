@@ -16,7 +16,7 @@ WHAT = (
     "ran and its history for MLflow, over its wall time with 2 cores. They are counted as if "
     "nothing else ran beside them."
 )
-RULES = ("write_manifest", "write_model_card", "fill_checklist", "write_environment_page")
+RULES = ("write_manifest", "present_run", "fill_checklist", "write_environment_page")
 # In jobs that have other work to do, so these are done once more here, and timed.
 INSIDE = """
 import json, sys, time

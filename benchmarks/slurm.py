@@ -19,8 +19,8 @@ WHAT = (
     "Seconds that a SLURM job lasts beyond the commands in it, one job at a time on the lab "
     "cluster: the smaller world's jobs beside those of a Snakefile that only sleeps."
 )
-STEPS = ("train_baseline", "calibrate_model", "evaluate_model", "explain_model", "plot_run",
-         "predict_samples", "write_model_card")  # fmt: skip
+STEPS = ("train_baseline", "calibrate_model", "evaluate_model", "explain_model", "present_run",
+         "predict_samples")  # fmt: skip
 ALONE = ("simulate_cohort", "compute_oracle", "evaluate_oracle", "compare_models", "compare_genes")
 # Single steps, and as many in a group as a run of exprlab's has.
 PLAIN = f"""

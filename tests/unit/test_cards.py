@@ -86,10 +86,11 @@ def change(path: Path, edit: Change) -> None:
 def write_card(results: Path, model: str = "mlp") -> str:
     """Write a card by the command and return it."""
     data, output = results / "tumours", results / "again.md"
-    arguments = ["--run", str(data / model / "seed-3"), "--output", str(output)]
+    arguments = ["--run", str(data / model / "seed-3"), "--card", str(output)]
+    arguments += ["--figures", str(results / "figures")]
     arguments += ["--split", str(data / "splits/seed-3.tsv")]
     arguments += ["--checks", str(data / "data/cohort.checks.json")]
-    assert main(["model-card", *arguments]) == 0
+    assert main(["present-run", *arguments]) == 0
     return output.read_text()
 
 
@@ -465,7 +466,8 @@ def test_same_facts_same_bytes(work: Path, results: Path, tmp_path: Path) -> Non
         for path in results.glob(f"tumours/*/seed-3/{name}"):
             path.write_text('{"host": "elsewhere", "started": 5}')
     run = "results/tumours/mlp/seed-3"
-    command = [sys.executable, "-m", "exprlab", "model-card", "--run", run, "--output", "card.md"]
+    command = [sys.executable, "-m", "exprlab", "present-run", "--run", run, "--card", "card.md"]
+    command += ["--figures", "figures"]
     command += ["--split", "results/tumours/splits/seed-3.tsv"]
     command += ["--checks", "results/tumours/data/cohort.checks.json"]
     surroundings = {**os.environ, "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
@@ -522,7 +524,7 @@ def test_manifest_lists_them_and_no_side_file(work: Path) -> None:
     manifest = json.loads((work / "results/manifest.json").read_text())
     rules = {entry["path"]: entry["rule"] for entry in manifest["files"]}
     for model in ("mlp", "logistic"):
-        assert rules[f"tumours/{model}/seed-3/model_card.md"] == "write_model_card"
+        assert rules[f"tumours/{model}/seed-3/model_card.md"] == "present_run"
     assert rules["report/dome.md"] == "fill_checklist"
     inputs = {e["path"]: set(e["inputs"]) for e in manifest["files"]}
     card = inputs["tumours/mlp/seed-3/model_card.md"]
@@ -533,7 +535,7 @@ def test_manifest_lists_them_and_no_side_file(work: Path) -> None:
 
 def test_a_card_costs_little() -> None:
     """Every run pays for what the card imports."""
-    script = "import exprlab.cli.model_card, exprlab.cards.facts, exprlab.cards.model_card, sys\n"
+    script = "import exprlab.cli.present_run, exprlab.cards.facts, exprlab.cards.model_card, sys\n"
     script += "print(*{m.split('.')[0] for m in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

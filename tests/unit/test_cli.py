@@ -76,7 +76,7 @@ def test_every_module_of_the_command_line_is_a_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("trian", "train"), ("Split", "split"), ("plot_run", "plot-run")]
+    ("typed", "meant"), [("trian", "train"), ("Split", "split"), ("present_run", "present-run")]
 )
 def test_unknown_command(typed: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = told([typed], capsys, 2)

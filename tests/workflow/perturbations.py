@@ -39,11 +39,11 @@ COMMANDS = {
     "train_network": "train", "train_baseline": "train-baseline", "calibrate_model": "calibrate",
     "evaluate_model": "evaluate", "evaluate_oracle": "evaluate-oracle",
     "evaluate_new_samples": "evaluate-new-samples",
-    "plot_run": "plot-run", "predict_samples": "predict",
+    "present_run": "present-run", "predict_samples": "predict",
     "guard_leakage": "guard",
     "explain_model": "explain", "test_genes": "test-genes", "compare_genes": "compare-genes",
     "plot_genes": "plot-genes",
-    "write_model_card": "model-card", "compare_models": "compare", "write_report": "report",
+    "compare_models": "compare", "write_report": "report",
     "fill_checklist": "checklist", "write_manifest": "manifest",
 }  # fmt: skip
 
@@ -172,7 +172,7 @@ def each_rule_killed(first: Workflow, folder: Path) -> Workflow:
 def workflow_killed(first: Workflow, folder: Path) -> Workflow:
     """Snakemake and all its jobs are killed at three moments."""
     workflow = replace(first, folder=folder)
-    for rule in ("check_data", "train_network", "plot_run"):
+    for rule in ("check_data", "train_network", "present_run"):
         process = workflow.start(TARGET, start_new_session=True)
         logs = folder / "results/logs" / rule
         wait_until(lambda logs=logs: logs.exists() and any(logs.iterdir()), process)

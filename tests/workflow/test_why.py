@@ -19,7 +19,7 @@ MODEL = "results/tumours/mlp/seed-0"
 # What copied results have all of; their MLflow store wants to know its new place.
 MANIFEST = "results/manifest.json"
 AFTER_EVALUATION = {
-    "compare_models", "plot_run", "write_model_card", "write_report", "fill_checklist",
+    "compare_models", "present_run", "write_report", "fill_checklist",
     "write_manifest", "publish_runs",
 }  # fmt: skip
 

@@ -106,7 +106,7 @@ POOLED = runs_of(repeats_of, FOLDED) + runs_of(smaller_repeats_of, FOLDED)
 FINALS = runs_of(finals_of, DATASETS)
 CURVE_DATASETS = [name for name in DATASETS if smaller_splits_of(name)]
 CURVES = ["results/report/learning_curves.json"] if CURVE_DATASETS else []
-# What a reader sees of every run ...
+# What is kept of every run ...
 JUDGED_FILES = [
     "metrics.csv",
     "params.json",
@@ -119,15 +119,15 @@ JUDGED_FILES = [
     "evaluation.json",
     "predictions.parquet",
 ]
-# ... and of one that all training samples have trained.
-RUN_FILES = [
+FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
+# ... of a model to use that its folds judge, with what a person reads of it ...
+FINAL_FILES = [
     *JUDGED_FILES,
-    "attribution.tsv",
     "model_card.md",
-    "figures/training.png",
+    *(f"figures/{figure}.png" for figure in FIGURES),
 ]
-# Of a model to use that its folds judge.
-FINAL_FILES = [*JUDGED_FILES, "model_card.md"]
+# ... and of one that all training samples have trained.
+RUN_FILES = [*FINAL_FILES, "attribution.tsv"]
 # Those of them that hold times and machines; nothing scientific reads them.
 RUN_SIDE_FILES = [name for name in RUN_FILES if name in SIDE_FILES]
 NEW_SAMPLE_FILES = [
@@ -144,7 +144,6 @@ SPLIT_FILES = [
 ]
 DATA_FIGURES = ["levels", "quality", "pca"]
 GENE_FIGURES = ["recovery", "top_genes"]
-FIGURES = ["training", "roc", "precision_recall", "calibration", "confusion", "scores"]
 MLFLOW_URI = tracking_uri(CONFIG.tracking)
 if MLFLOW_URI:
     # Never on a command line, where everybody could read its password.

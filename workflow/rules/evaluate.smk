@@ -159,12 +159,17 @@ ruleorder: pool_folds > evaluate_model
 ruleorder: pool_folds > evaluate_oracle
 
 
-rule plot_run:
+# What a person reads of a run: how it went, how well it does, and what to know before using it.
+rule present_run:
     input:
         metrics="results/{dataset}/{model}/{split}/metrics.csv",
-        network="results/{dataset}/{model}/{split}/network.json",
         params="results/{dataset}/{model}/{split}/params.json",
+        record="results/{dataset}/{model}/{split}/record.json",
+        network="results/{dataset}/{model}/{split}/network.json",
         evaluation="results/{dataset}/{model}/{split}/evaluation.json",
+        model="results/{dataset}/{model}/{split}/model",
+        split="results/{dataset}/splits/{split}.tsv",
+        checks="results/{dataset}/data/cohort.checks.json",
         oracle=oracle_evaluation,
     output:
         [
@@ -177,10 +182,17 @@ rule plot_run:
             )
             for figure in FIGURES
         ],
+        card=report(
+            "results/{dataset}/{model}/{split}/model_card.md",
+            caption="../report/model_card.rst",
+            category="Runs",
+            subcategory="{dataset}",
+            labels={"model": "{model}", "split": "{split}", "figure": "model card"},
+        ),
     log:
-        "results/logs/plot_run/{dataset}.{model}.{split}.log",
+        "results/logs/present_run/{dataset}.{model}.{split}.log",
     benchmark:
-        "results/benchmarks/plot_run/{dataset}.{model}.{split}.tsv"
+        "results/benchmarks/present_run/{dataset}.{model}.{split}.tsv"
     conda:
         "../envs/exprlab.yaml"
     threads: 1
@@ -189,46 +201,12 @@ rule plot_run:
         runtime=minutes(10),
     params:
         run=subpath(input.metrics, parent=True),
-        folder=subpath(output[0], parent=True),
-        code=code_digest("plot_run"),
+        figures=subpath(output[0], parent=True),
+        code=code_digest("present_run"),
     shell:
-        "python -m exprlab plot-run --run {params.run} --oracle {input.oracle}"
-        " --output {params.folder} > {log} 2>&1"
-
-
-rule write_model_card:
-    input:
-        params="results/{dataset}/{model}/{split}/params.json",
-        record="results/{dataset}/{model}/{split}/record.json",
-        network="results/{dataset}/{model}/{split}/network.json",
-        evaluation="results/{dataset}/{model}/{split}/evaluation.json",
-        model="results/{dataset}/{model}/{split}/model",
-        split="results/{dataset}/splits/{split}.tsv",
-        checks="results/{dataset}/data/cohort.checks.json",
-    output:
-        report(
-            "results/{dataset}/{model}/{split}/model_card.md",
-            caption="../report/model_card.rst",
-            category="Runs",
-            subcategory="{dataset}",
-            labels={"model": "{model}", "split": "{split}", "figure": "model card"},
-        ),
-    log:
-        "results/logs/write_model_card/{dataset}.{model}.{split}.log",
-    benchmark:
-        "results/benchmarks/write_model_card/{dataset}.{model}.{split}.tsv"
-    conda:
-        "../envs/exprlab.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(500),
-        runtime=minutes(10),
-    params:
-        run=subpath(input.params, parent=True),
-        code=code_digest("model_card"),
-    shell:
-        "python -m exprlab model-card --run {params.run} --split {input.split}"
-        " --checks {input.checks} --output {output} > {log} 2>&1"
+        "python -m exprlab present-run --run {params.run} --split {input.split}"
+        " --checks {input.checks} --oracle {input.oracle} --figures {params.figures}"
+        " --card {output.card} > {log} 2>&1"
 
 
 rule compare_models:

@@ -3,7 +3,7 @@
 
 rule write_report:
     input:
-        # What it reads and no more: an edit of a card need not draw the report anew.
+        # What it reads and no more.
         run_files("metrics.csv", "record.json", "network.json", "evaluation.json"),
         repeat_files("evaluation.json"),
         run_files("figures/training.png", "figures/confusion.png"),

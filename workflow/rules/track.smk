@@ -4,7 +4,7 @@
 
 rule write_manifest:
     input:
-        run_files(*RUN_FILES, *(f"figures/{figure}.png" for figure in FIGURES)),
+        run_files(*RUN_FILES),
         run_files("weights.safetensors", "network.json", "logits.parquet"),
         new_sample_files(),
         final_files(
