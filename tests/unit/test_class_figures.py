@@ -28,6 +28,8 @@ def judged(n_classes: int, strength: float) -> dict[str, Any]:
     truth = label[:, None] == np.arange(n_classes)
     logit = strength * truth + rng.normal(size=truth.shape)
     few = EvaluationConfig(bootstrap=100)
+    if n_classes == 2:
+        return evaluate(label, logit[:, 1] - logit[:, 0], 1.0, 0.5, few, rng)
     return evaluate(label, logit, 1.0, None, few, rng, class_names(n_classes))
 
 
@@ -98,9 +100,24 @@ def test_confusion_matrix_names_and_counts_all_classes(figures: dict[str, Any]) 
 
 
 def test_nothing_is_cut_off(figures: dict[str, Any]) -> None:
+    assert_whole({name: figure for name, figure in figures.items() if name != "n"})
+
+
+@pytest.mark.parametrize("n_classes", [2, *NUMBERS])
+def test_folds_together_say_what_is_compared_with_what(n_classes: int) -> None:
+    """Their areas are of samples of the same fold, and the curves rank the samples of all."""
+    folds = {**judged(n_classes, 1.0), "threshold": None, "folds": {}}
+    found = run_figures.draw_run(METRICS, {"best_epoch": 1}, folds, oracle=judged(n_classes, 3.0))
+    for name in ("roc", "precision_recall"):
+        text = " ".join(part.get_text() for part in words(found[name]) if isinstance(part, Text))
+        assert "same fold" in text
+        (line,) = [line for line in found[name].axes[0].lines if line.get_gid() == "data"]
+        assert line.get_label() == "models of all folds, ranked together"
+    assert_whole(found)
+
+
+def assert_whole(figures: dict[str, Figure]) -> None:
     for name, figure in figures.items():
-        if name == "n":
-            continue
         figure.draw_without_rendering()
         whole = figure.bbox.padded(1)
         for part in words(figure):
@@ -116,7 +133,9 @@ def words(figure: Figure) -> list[Legend | Text]:
     found = [*figure.legends, *figure.texts]
     for axes in figure.axes:
         if axes.get_visible():
-            found += [axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
+            # Titles on the left are among the children only.
+            found += [part for part in axes.get_children() if isinstance(part, Text)]
+            found += [axes.xaxis.label, axes.yaxis.label]
             found += [axes.legend_] if axes.legend_ else []
     return [part for part in found if isinstance(part, Legend) or part.get_text()]
 

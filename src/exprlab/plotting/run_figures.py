@@ -81,7 +81,7 @@ def roc_figure(evaluation: Evaluation, oracle: Evaluation | None = None) -> Figu
     for (axes,), (label, curve) in zip(found, curves.items(), strict=True):
         axes.plot([0, 1], [0, 1], label="guessing (AUROC 0.5)", **REFERENCE_LINE)
         _draw_oracle(axes, oracle, "roc", label, ("fpr", "tpr"))
-        axes.plot(curve["fpr"], curve["tpr"], label="model", **DATA_LINE)
+        axes.plot(curve["fpr"], curve["tpr"], label=_model(evaluation), **DATA_LINE)
         if evaluation["threshold"] is not None:
             (tn, fp), (fn, tp) = table_of(evaluation)
             _mark_threshold(axes, _ratio(fp, fp + tn), _ratio(tp, tp + fn), evaluation)
@@ -106,7 +106,7 @@ def precision_recall_figure(evaluation: Evaluation, oracle: Evaluation | None = 
         text = f"base rate {rate:.2f}" if len(curves) == 1 else "base rate"
         axes.plot([0, 1], [rate, rate], label=text, **REFERENCE_LINE)
         _draw_oracle(axes, oracle, "precision_recall", label, ("recall", "precision"))
-        axes.plot(curve["recall"], curve["precision"], label="model", **DATA_LINE)
+        axes.plot(curve["recall"], curve["precision"], label=_model(evaluation), **DATA_LINE)
         if evaluation["threshold"] is not None:
             (_, fp), (fn, tp) = table_of(evaluation)
             _mark_threshold(axes, _ratio(tp, tp + fn), _ratio(tp, tp + fp), evaluation)
@@ -126,16 +126,23 @@ def _square_panels(
     """Return a square panel for each curve, its metric above it."""
     result, found = panels(len(curves), 4.9, 5.0)
     title = metric_title(metric)
+    # Of folds together the metric compares samples of the same fold, the curve ranks those of all.
+    how = "\ncomparing samples of the same fold" if "folds" in evaluation else ""
     for label, (axes,) in zip(curves, found, strict=True):
         style.square(axes)
         if len(curves) == 1:
-            text = metric_text(evaluation, metric, title)
+            text = metric_text(evaluation, metric, title) + how
         else:
             text = f"{style.short(label)}: {title} {evaluation['by_class'][label][metric]:.3f}"
         axes.set_title(text, fontsize=10)
     if len(curves) > 1:
-        result.suptitle(metric_text(evaluation, metric, f"Mean {title}"), fontsize=10)
+        result.suptitle(metric_text(evaluation, metric, f"Mean {title}") + how, fontsize=10)
     return result, found
+
+
+def _model(evaluation: Evaluation) -> str:
+    """Return what the legend calls the curve of the model, or of the models of all folds."""
+    return "models of all folds, ranked together" if "folds" in evaluation else "model"
 
 
 def _draw_oracle(
@@ -201,9 +208,8 @@ def _calibration_title(evaluation: Evaluation) -> str:
     before = before.get("value") if isinstance(before, Mapping) else before
     if after is None:
         return "Calibration"
-    what = "Calibration error" if evaluation["threshold"] is not None else (
-        "Calibration error of the most probable class"
-    )  # fmt: skip
+    many = len(classes_of(evaluation)) > 2
+    what = "Calibration error" + (" of the most probable class" if many else "")
     return f"{what} {after:.3f}" + ("" if before is None else f" (before calibration {before:.3f})")
 
 
