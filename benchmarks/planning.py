@@ -10,7 +10,7 @@ from results import Figure, Result
 from workflow import SNAKEMAKE, configs, new_folder
 
 WHAT = (
-    "Wall time of `snakemake -n` for two models with 500 seeds each, from nothing: 9,518 jobs, on "
+    "Wall time of `snakemake -n` for two models with 500 seeds each, from nothing: 8,518 jobs, on "
     "this machine and grouped for SLURM."
 )
 WAYS = {"local": [], "profiles/slurm": ["--profile", str(PROJECT / "profiles/slurm")]}

@@ -72,7 +72,10 @@ def measure(quick: bool) -> Result:
         Figure("a job of a run, beyond a plain one", (rows[2][2] - rows[3][2],), "s", 3),
     ]
     title = "Seconds of a job beyond the commands in it, mean"
-    note = f"A run is a group of {len(STEPS)} steps. SLURM tells whole seconds."
+    note = (
+        f"A run is a group of {len(STEPS)} steps. SLURM tells whole seconds. What runs side by side "
+        "within a job counts once in it, and each step by itself."
+    )
     return Result(figures, [Table(title, ("job", "jobs", "seconds"), rows)], [note])
 
 

@@ -275,7 +275,7 @@ def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
     assert (network["mem_mb"], network["runtime"]) == ("2500", "90")
     # Another rule of the same run has lacked nothing.
     assert jobs["explain_model", "seed-0"]["runtime"] == "20"
-    # Seven rules share a job: none of them is given more than it had.
+    # Six rules share a job: none of them is given more than it had.
     baseline = jobs["train_baseline", "seed-0"]
     assert (baseline["mem_mb"], baseline["runtime"]) == ("1500", "60")
 

@@ -3,12 +3,9 @@
 
 rule explain_model:
     input:
-        weights="results/{dataset}/{model}/{split}/weights.safetensors",
-        network="results/{dataset}/{model}/{split}/network.json",
+        model="results/{dataset}/{model}/{split}/model",
         counts="results/{dataset}/data/cohort.h5ad",
         split="results/{dataset}/splits/{split}.tsv",
-        preprocessor="results/{dataset}/preprocessing/{split}/preprocessor.json",
-        arrays="results/{dataset}/preprocessing/{split}/preprocessor.safetensors",
         features="results/{dataset}/preprocessing/{split}/features.npy",
     output:
         "results/{dataset}/{model}/{split}/attribution.tsv",
@@ -23,14 +20,12 @@ rule explain_model:
         mem_mb=memory(1500),
         runtime=minutes(20),
     params:
-        run=subpath(input.weights, parent=True),
         settings=as_json(CONFIG.attribution),
         code=code_digest("explain"),
     shell:
-        "python -m exprlab explain --run {params.run} --counts {input.counts}"
-        " --split {input.split} --preprocessor {input.preprocessor} --arrays {input.arrays}"
-        " --features {input.features} --output {output} --params {params.settings:q}"
-        " > {log} 2>&1"
+        "python -m exprlab explain --model {input.model} --counts {input.counts}"
+        " --split {input.split} --features {input.features} --output {output}"
+        " --params {params.settings:q} > {log} 2>&1"
 
 
 rule test_genes:

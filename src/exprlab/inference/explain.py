@@ -46,7 +46,7 @@ def explain_model(
     Parameters
     ----------
     kind, architecture, weights
-        The model, as network.json and weights.safetensors hold it.
+        The model, as `exprlab.inference.model.Model` holds it.
     features
         Inputs of the samples to explain it on, float32 of shape (n_samples, n_features), scaled so
         that 0 is the mean of the training samples.
