@@ -73,8 +73,8 @@ def measure(quick: bool) -> Result:
     ]
     title = "Seconds of a job beyond the commands in it, mean"
     note = (
-        f"A run is a group of {len(STEPS)} steps. SLURM tells whole seconds. What runs side by side "
-        "within a job counts once in it, and each step by itself."
+        f"A run is a group of {len(STEPS)} steps. SLURM tells whole seconds. What runs side "
+        "by side within a job counts once in it, and each step by itself."
     )
     return Result(figures, [Table(title, ("job", "jobs", "seconds"), rows)], [note])
 
