@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,16 @@ def test_folds_together_say_what_is_compared_with_what(n_classes: int) -> None:
         (line,) = [line for line in found[name].axes[0].lines if line.get_gid() == "data"]
         assert line.get_label() == "models of all folds, ranked together"
     assert_whole(found)
+
+
+def test_a_class_that_no_sample_is_of_has_no_area() -> None:
+    found = json.loads(json.dumps(judged(3, 1.0)))
+    empty = class_names(3)[1]
+    for metric in ("auroc", "auprc"):
+        found["by_class"][empty][metric] = None
+    figures = run_figures.draw_run(METRICS, {"best_epoch": 1}, found)
+    titles = [axes.get_title("left") for axes in figures["roc"].axes]
+    assert f"{empty}: AUROC not defined" in titles
 
 
 def assert_whole(figures: dict[str, Figure]) -> None:

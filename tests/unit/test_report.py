@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import functools
 import html
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -341,6 +345,16 @@ def test_numbers_are_those_of_the_json(results: Path, text: str) -> None:
     assert len(expected) == len(MODELS) * len(METRICS) * (2 + len(SPLITS))
     for value in expected:
         assert float(shown[str(value)].replace("−", "-")) == pytest.approx(value, abs=5e-4)
+
+
+def test_commands_that_it_shows_can_be_typed(text: str) -> None:
+    block = html.unescape(re.search(r"<pre><code>(# everything.*?)</code>", text, re.DOTALL)[1])
+    commands = [shlex.split(line) for line in block.splitlines() if line.startswith("exprlab ")]
+    assert {command for _, command, *_ in commands} == {"verify", "predict"}
+    for _, command, *arguments in commands:
+        parser = argparse.ArgumentParser()
+        import_module(f"exprlab.cli.{command}").add_arguments(parser)
+        parser.parse_args(arguments)  # exits where it does not understand them
 
 
 def test_guard_against_leakage_is_told(text: str) -> None:

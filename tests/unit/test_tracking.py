@@ -681,6 +681,22 @@ def test_an_evaluation_of_an_earlier_training_is_not_shown(tmp_path: Path) -> No
     assert read_run(folder).model_folder is None
 
 
+def test_folds_judge_a_model_that_was_trained_after_them(tmp_path: Path) -> None:
+    """On a cluster the model to use may be trained when its folds have been put together."""
+    folder = tmp_path / "tumours" / "mlp" / "seed-0"
+    make_run(folder)
+    path = folder / "evaluation.json"
+    folds = {"seed-0-fold-1": {"n_test": 4, "threshold": 0.4, "temperature": 1.0}}
+    write(path, {**json.loads(path.read_text()), "folds": folds})
+    old = path.stat().st_mtime - 100
+    os.utime(path, (old, old))
+    write_logits(folder, shift=1.0, predictions=False)
+    found = read_run(folder)
+    assert found.evaluation
+    assert found.model_folder
+    assert [path.name for path in found.figures] == ["roc.png"]
+
+
 def test_nothing_run_yet(tmp_path: Path, bare: World) -> None:
     assert read_run(tmp_path / "tumours" / "mlp" / "seed-0") is None
     shutil.rmtree(bare.root / "tumours")

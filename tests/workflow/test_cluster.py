@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from cluster.lab import HURRY, PROFILE, has_slurm, kill_node, lab_cluster
@@ -278,6 +280,36 @@ def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
     # Six rules share a job: none of them is given more than it had.
     baseline = jobs["train_baseline", "seed-0"]
     assert (baseline["mem_mb"], baseline["runtime"]) == ("1500", "60")
+
+
+def test_a_cohort_of_ones_own_with_folds_is_grouped(tmp_path: Path) -> None:
+    """No step of a group may wait for one outside of it that waits for the group."""
+    samples = [f"s{i:02d}" for i in range(60)]
+    values = np.random.default_rng(0).poisson(50, (60, 40))
+    table = pd.DataFrame(values, samples, [f"g{i}" for i in range(40)])
+    table.to_csv(tmp_path / "values.tsv", sep="\t", index_label="sample")
+    table[:20].to_csv(tmp_path / "new.tsv", sep="\t", index_label="sample")
+    sheet = pd.DataFrame({"label": ["a", "b"] * 30}, samples)
+    sheet.to_csv(tmp_path / "samples.tsv", sep="\t", index_label="sample")
+    own = {
+        "source": "files",
+        "expression": "values.tsv",
+        "samples": "samples.tsv",
+        "new_expression": "new.tsv",
+    }
+    world = Workflow(tmp_path).changed(
+        datasets={"own": own},
+        experiment={"datasets": ["own"], "train_sizes": [16]},
+        split={"design": "k_fold", "folds": 3},
+    )
+    done = world.run("-n", "-p", "--profile", str(PROFILE))
+    assert done.returncode == 0, done.stdout
+    groups: dict[str, set[str]] = {}
+    for job in parse_jobs(done.stdout):
+        groups.setdefault(job.group or job.rule, set()).add(job.rule)
+    of_cohort = {"check_data", "import_cohort", "describe_data", "plot_data"}
+    assert of_cohort in groups.values()
+    assert {"calibrate_model", "explain_model", "present_run"} <= max(groups.values(), key=len)
 
 
 def test_several_nodes_without_slurm_are_refused(copy: Workflow) -> None:

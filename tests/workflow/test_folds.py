@@ -116,6 +116,11 @@ def test_comparison_report_and_mlflow_tell_of_repeats(folds: Workflow) -> None:
     assert {run["split"] for run in receipt["runs"]} == {
         f"seed-{s}-fold-{k}{n}" for s in (0, 1) for k in (1, 2, 3) for n in ("", "-n-16")
     } | {"seed-0", "seed-1"}  # the models to use, trained on all samples
+    for run in receipt["runs"]:
+        shown = {item.path for item in client.list_artifacts(run["run_id"])}
+        assert "evaluation.json" in shown
+        # Of a model to use they show the folds that judge it.
+        assert ("figures" in shown) == ("-n-" not in run["split"])
     curves = json.loads((results / "report/learning_curves.json").read_text())
     whole, smaller = (curves["datasets"]["tumours"]["points"][k] for k in (-1, 0))
     assert whole["models"]["mlp"]["auroc"]["mean"] == compared["models"]["mlp"]["auroc"]["mean"]

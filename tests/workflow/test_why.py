@@ -153,6 +153,13 @@ def test_changed_setting_is_named_and_only_networks_train(copy: Workflow) -> Non
     assert "calibrate_model (2 of 4)" in " ".join(text.split())
 
 
+def test_settings_of_the_judgement_pack_no_model_anew(copy: Workflow) -> None:
+    text = why(copy.changed(evaluation={"bootstrap": 210}))
+    assert text.startswith("setting evaluation.bootstrap: 200 -> 210\n")
+    assert {"evaluate_oracle", "evaluate_model"} <= rules(text)
+    assert not rules(text) & {"calibrate_model", "explain_model", "predict_samples"}
+
+
 def test_setting_that_only_new_samples_see_is_named_as_in_the_config(copy: Workflow) -> None:
     text = why(copy.changed(datasets={"tumours": {"n_new_samples": 13}}))
     assert text.startswith("setting datasets.tumours.n_new_samples: 12 -> 13\n")

@@ -25,7 +25,7 @@ rule calibrate_model:
         runtime=minutes(10),
     params:
         run=subpath(input.weights, parent=True),
-        settings=as_json(CONFIG.evaluation),
+        settings=as_json(CONFIG.evaluation.of_calibration()),
         code=code_digest("calibrate"),
     shell:
         "python -m exprlab calibrate --run {params.run} --preprocessor {input.preprocessor}"

@@ -17,7 +17,7 @@ rule explain_model:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1000),
         runtime=minutes(20),
     params:
         settings=as_json(CONFIG.attribution),

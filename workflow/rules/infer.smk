@@ -16,7 +16,7 @@ rule predict_samples:
         "../envs/exprlab.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1000),
         runtime=minutes(20),
     params:
         code=code_digest("predict"),

@@ -29,25 +29,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, draw and write."""
-    import pandas as pd
-
     from exprlab.cards.facts import read_run
     from exprlab.cards.model_card import write_model_card
     from exprlab.files import read_json
     from exprlab.keys import METRICS_FILE
     from exprlab.plotting.run_figures import draw_run
     from exprlab.plotting.style import save_png
-    from exprlab.report.inputs import reading
+    from exprlab.report.inputs import read_metrics, reading
 
     facts = read_run(args.run, args.split, args.checks)
+    figures = draw_run(
+        read_metrics(args.run / METRICS_FILE),
+        facts.network,
+        facts.evaluation,
+        facts.params["model"].get("strengths"),
+        read_json(args.oracle) if args.oracle else None,
+    )
     with reading(args.run):
-        figures = draw_run(
-            pd.read_csv(args.run / METRICS_FILE),
-            facts.network,
-            facts.evaluation,
-            facts.params["model"].get("strengths"),
-            read_json(args.oracle) if args.oracle else None,
-        )
         write_model_card(facts, args.card)
     for name, figure in figures.items():
         save_png(figure, args.figures / f"{name}.png")

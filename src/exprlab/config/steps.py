@@ -205,6 +205,14 @@ class EvaluationConfig(Section):
         le=0.5,
     )
 
+    def of_calibration(self) -> EvaluationConfig:
+        """Return the settings that a model is calibrated and packed with.
+
+        The others are left at their defaults, so that changing them packs nothing anew.
+        """
+        names = ("threshold", "calibration", "error_rate")
+        return EvaluationConfig(**{name: getattr(self, name) for name in names})
+
 
 class AttributionConfig(Section):
     """How trained models are asked which genes they decide by."""

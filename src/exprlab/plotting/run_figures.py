@@ -133,7 +133,9 @@ def _square_panels(
         if len(curves) == 1:
             text = metric_text(evaluation, metric, title) + how
         else:
-            text = f"{style.short(label)}: {title} {evaluation['by_class'][label][metric]:.3f}"
+            value = evaluation["by_class"][label][metric]
+            told = "not defined" if value is None else f"{value:.3f}"
+            text = f"{style.short(label)}: {title} {told}"
         axes.set_title(text, fontsize=10)
     if len(curves) > 1:
         result.suptitle(metric_text(evaluation, metric, f"Mean {title}") + how, fontsize=10)

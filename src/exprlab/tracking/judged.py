@@ -19,11 +19,15 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     path, logits = folder / EVALUATION_FILE, folder / keys.LOGITS_FILE
     if not path.exists():
         return {}
+    evaluation = read_json(path)
+    # Its folds judge the model to use; when it was trained itself does not matter.
+    if "folds" in evaluation:
+        return evaluation
     # Dates only raise the suspicion (copying a folder changes them); the contents decide.
     older = logits.exists() and path.stat().st_mtime < logits.stat().st_mtime
     if older and not _same_logits(logits, folder / PREDICTIONS_FILE):
         return {}
-    return read_json(path)
+    return evaluation
 
 
 def _same_logits(logits: Path, predictions: Path) -> bool:
