@@ -250,16 +250,38 @@ def test_account_and_qos_are_those_of_the_user(
     monkeypatch.setattr(cluster, "output_of", lambda command: listed)
     profile = {
         "default-resources": {"slurm_account": account},
-        "set-resources": {"train_network": {"slurm_extra": f"'--qos={qos} --constraint=a100'"}},
+        "set-resources": {"train_network": {"qos": qos, "constraint": "a100"}},
     }
     found = [*cluster._account(profile, settings), *cluster._qos(profile, settings)]
     assert [(one.state, one.what) for one in found] == told
 
 
+def test_options_that_the_executor_refuses_are_told() -> None:
+    rules = {"a": {"slurm_extra": "'--qos=one --signal=USR1@90'"}, "b": {"slurm_extra": "-C a100"}}
+    found = [one.found for one in cluster._extras({"set-resources": rules})]
+    assert len(found) == 2
+    assert "no quality of service" in found[0]
+    assert "no node constraints" in found[1]
+    allowed = {"default-resources": {"slurm_extra": "'--signal=USR1@90 --exclusive'"}}
+    assert [*cluster._extras(allowed)] == []
+
+
+def test_resources_of_a_rule_may_be_a_list() -> None:
+    listed = {"set-resources": ["train_network:gres=gpu:1", "explain_model:mem_mb=9"]}
+    mapped = {"set-resources": {"train_network": {"gres": "gpu:1"}}}
+    for profile in (listed, mapped):
+        assert cluster.resources_of_rule(profile, "train_network") == {"gres": "gpu:1"}
+
+
+def test_memory_that_depends_on_inputs_is_not_known_yet() -> None:
+    planned = PLANNED.replace("mem_mb=4000", "mem_mb=<TBD>")
+    assert {need.rule for need in needs_of(parse_jobs(planned))} >= {"run"}
+
+
 def test_every_way_to_ask_for_a_qos_is_seen() -> None:
     rules = {
         "a": {"qos": "one"},
-        "b": {"slurm_extra": "'-q two --signal=USR1@90'"},
+        "b": {"qos": "'two'"},
         "c": {"x": "y"},
     }
     assert [*cluster.qos_of({"slurm-qos": "three", "set-resources": rules})] == [

@@ -181,6 +181,25 @@ def test_what_slurm_refuses_has_a_card_each_with_its_words(tmp_path: Path) -> No
         assert card.last_lines == []
 
 
+def test_what_the_executor_itself_refuses_is_told(tmp_path: Path) -> None:
+    words = "Job submission failed with exception: The given account labb appears to be invalid."
+    jobs = FailedJobs()
+    single = job("single", tmp_path / "single", tmp_path / "none.log")
+    jobs.emit(event("job_error", rule_msg=words, **single))
+    group = [job(rule, tmp_path / rule, tmp_path / "none.log") for rule in ("train", "evaluate")]
+    told = event("group_error", groupid="run", aux_logs=[], job_error_info=group)
+    with jobs.because("sbatch: error: QOSMaxSubmitJobPerUserLimit"):
+        jobs.emit(told)
+    jobs.write(tmp_path / "jobs.json")
+    cards = make_cards(json.loads((tmp_path / "jobs.json").read_text()), ["snakemake"])
+    assert [card.cause for card in cards] == [
+        "SLURM did not take it: The given account labb appears to be invalid.",
+        "SLURM did not take it: sbatch: error: QOSMaxSubmitJobPerUserLimit",
+    ]
+    assert "exprlab doctor" in cards[0].remedy
+    assert "`jobs:`" in cards[1].remedy
+
+
 def test_a_job_whose_node_failed_leaves_no_words_and_slurm_tells(tmp_path: Path) -> None:
     (tmp_path / "train.log").write_text("[train] epoch 1\n")
     words = "SLURM-job '7' failed due to a node failure, SLURM status is: 'NODE_FAIL'. Failed nodes"

@@ -247,7 +247,15 @@ def test_two_nodes_train_like_as_many_processes_here(slurm: dict[str, str], copy
     assert "NtasksPerN:B:S:C=2:" in details
 
 
-def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
+@pytest.mark.parametrize("partition", ["", "cpu", "\"'cpu'\""])
+def test_growth_ends_where_the_partition_does(
+    copy: Workflow, tmp_path: Path, partition: str
+) -> None:
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    text = (PROFILE / "config.yaml").read_text()
+    named = text.replace("# slurm_partition: PARTITION", f"slurm_partition: {partition}", 1)
+    (profile / "config.yaml").write_text(named if partition else text)
     # A cluster that has nothing but sinfo, and logs of jobs that lacked memory and time.
     (copy.folder / "bin").mkdir()
     sinfo = copy.folder / "bin/sinfo"
@@ -267,7 +275,7 @@ def test_growth_ends_where_the_partition_does(copy: Workflow) -> None:
         os.utime(log, (time.time() + 3600,) * 2)
     environment = {"PATH": os.pathsep.join([str(copy.folder / "bin"), os.environ["PATH"]])}
     world = replace(copy, environment=environment)
-    done = world.run("-n", "--forceall", "-p", "--attempt", "2", "--profile", str(PROFILE))
+    done = world.run("-n", "--forceall", "-p", "--attempt", "2", "--profile", str(profile))
     assert done.returncode == 0, done.stdout
     jobs = {
         (job.rule, job.wildcards.get("split")): job.resources for job in parse_jobs(done.stdout)
@@ -323,7 +331,7 @@ def test_several_nodes_without_slurm_are_refused(copy: Workflow) -> None:
 def test_networks_may_train_in_another_partition(copy: Workflow, tmp_path: Path) -> None:
     text = (PROFILE / "config.yaml").read_text()
     for line in ("# set-resources:", "#   train_network:", "#     slurm_partition:", "#     gres:",
-                 "#     slurm_extra:", "# slurm_partition:"):  # fmt: skip
+                 "#     qos:", "#     constraint:", "# slurm_partition:"):  # fmt: skip
         assert line in text
         text = text.replace(line, line.replace("# ", "", 1).replace("#", "", 1))
     (tmp_path / "config.yaml").write_text(text)
@@ -333,6 +341,28 @@ def test_networks_may_train_in_another_partition(copy: Workflow, tmp_path: Path)
     done = copy.run("--forceall", "-n", "--profile", str(tmp_path))
     assert done.returncode == 0, done.stdout
     assert "slurm_partition=GPU_PARTITION" in done.stdout
+    assert "qos=QOS, constraint=CONSTRAINT" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("resource", "words"),
+    [
+        ("slurm_extra='--qos=debug'", "quality-of-service option is not allowed"),
+        ("constraint='a100'", "Invalid feature specification"),
+    ],
+)
+@pytest.mark.parametrize("target", ["results/tumours/data/overview.json", WEIGHTS.format("mlp", 0)])
+def test_what_slurm_does_not_take_ends_with_its_words(
+    copy: Workflow, slurm: dict[str, str], target: str, resource: str, words: str
+) -> None:
+    """A job of one step, and a group, of which Snakemake says nothing by itself."""
+    (copy.folder / target).unlink()
+    options = ["--default-resources", "mem_mb=500", "runtime=5", resource, "--retries", "0"]
+    done = replace(copy, environment=slurm).run(target, *ON_SLURM, *options)
+    assert done.returncode != 0
+    assert "FAILED" in done.stdout
+    assert words in done.stdout.partition("FAILED")[2]
+    assert "exprlab doctor --profile" in done.stdout
 
 
 def test_a_run_of_another_host_is_over_when_slurm_says_so(

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.jobs import GroupJob
 from snakemake.logging import logger
 
 try:
@@ -19,6 +20,7 @@ try:
     from exprlab.config.models import NETWORK_KINDS
     from exprlab.errors import UserError
     from exprlab.failures.ends import OUT_OF_MEMORY, TIME_LIMIT, earlier_ends, limits_of
+    from exprlab.failures.groups import tell_of_groups
     from exprlab.failures.listen import FailedJobs
     from exprlab.files import digest_of, files_below, sha256
     from exprlab.keys import LEAVE_ONE_BATCH_OUT, ORACLE, SIDE_FILES
@@ -158,6 +160,7 @@ MLFLOW_STORE = [] if MLFLOW_URI else ["results/mlflow/mlflow.db"]
 FAILED_JOBS = FailedJobs()
 if not workflow.remote_exec:
     logger.addHandler(FAILED_JOBS)
+    tell_of_groups(FAILED_JOBS, GroupJob)
 # Why jobs of SLURM's ended is told by the logs that are newer than this.
 STARTED = time.time()
 
@@ -307,11 +310,13 @@ def oracle_of_new_samples(wildcards):
     return path if wildcards.dataset in SIMULATED else []
 
 
-def bytes_of_values(dataset):
-    """Give the size in memory of all values of a data set, as float32, as far as it is known."""
+def bytes_of_values(dataset, cohort):
+    """Give the size in memory of all values of a cohort, as float32, as far as it is known."""
+    is_new = cohort == "new_samples"
     if dataset.source == "simulate":
-        return dataset.n_samples * dataset.n_genes * 4
-    return float32_bytes(dataset.expression)
+        n_samples = dataset.n_new_samples if is_new else dataset.n_samples
+        return n_samples * dataset.n_genes * 4
+    return float32_bytes(dataset.new_expression if is_new else dataset.expression)
 
 
 def grown(base, end, rulename, wildcards, attempt):
@@ -333,7 +338,9 @@ def share_of_partition(end, rulename):
     groups = workflow.group_settings.overwrite_groups
     members = max(1, list(groups.values()).count(groups.get(rulename)))
     asked = workflow.get_rule(rulename).resources.get("slurm_partition")
-    limits = limits_of(str((asked and asked.value) or ""))
+    # As the profile writes it: a rule has no value of it, only its jobs have.
+    name = "" if asked is None else str(asked.raw or "").strip("'\"")
+    limits = limits_of(name)
     return int(min(limits[end] / members, sys.maxsize))
 
 
@@ -354,7 +361,8 @@ def memory(base, copies=0, processes=1):
 
     def mem_mb(wildcards, attempt, rulename):
         names = [wildcards.dataset] if hasattr(wildcards, "dataset") else DATASETS
-        largest = max(bytes_of_values(CONFIG.datasets[name]) for name in names)
+        cohort = getattr(wildcards, "cohort", "cohort")
+        largest = max(bytes_of_values(CONFIG.datasets[name], cohort) for name in names)
         once = processes * (base + int(copies * largest / 2**20))
         return grown(once, OUT_OF_MEMORY, rulename, wildcards, attempt)
 

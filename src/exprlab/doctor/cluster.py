@@ -30,6 +30,7 @@ def examine_cluster(profile: Mapping[str, Any], needs: list[Need]) -> Iterator[F
     left = list(placeholders(profile))
     remedy = "put your cluster's own names there (sinfo lists partitions)"
     yield finding(not left, "profile", f"placeholders left: {', '.join(left) or 'none'}", remedy)
+    yield from _extras(profile)
     yield from _account(profile, settings)
     yield from _qos(profile, settings)
     yield from _partitions(needs)
@@ -70,14 +71,14 @@ def _has_database(settings: Mapping[str, str]) -> bool:
 
 def _account(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterator[Finding]:
     """Compare the profile's account with those of the user, where SLURM keeps a list."""
-    wanted = default_resources(profile).get("slurm_account")
+    wanted = plain(default_resources(profile).get("slurm_account"))
     if not _has_database(settings):
         if wanted:
             found = f"{wanted} in the profile, but without a database Snakemake cannot check it"
             yield Finding(PROBLEM, "account", found, "leave slurm_account out")
         return
     known = {account: qos for account, qos in _associations(settings) if account}
-    hint = did_you_mean(str(wanted), known) if wanted else ""
+    hint = did_you_mean(wanted, known) if wanted else ""
     remedy = f"default-resources: slurm_account: one of {', '.join(known)}{hint}"
     if not known and _enforces("associations", settings):
         found = f"{getpass.getuser()} has none here, and SLURM asks for one"
@@ -86,19 +87,19 @@ def _account(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterato
         found = "none in the profile: jobs run in your default account, if you have one"
         yield Finding(WARNING, "account", found, remedy)
     elif known:
-        found = f"'{wanted}' is {'' if str(wanted) in known else 'not '}one of yours"
-        yield finding(str(wanted) in known, "account", found, remedy)
+        found = f"'{wanted}' is {'' if wanted in known else 'not '}one of yours"
+        yield finding(wanted in known, "account", found, remedy)
 
 
 def _qos(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterator[Finding]:
     """Compare each QOS of the profile with those that the account may use, where SLURM looks."""
     if not (_has_database(settings) and _enforces("qos", settings)):
         return
-    wanted = default_resources(profile).get("slurm_account")
+    wanted = plain(default_resources(profile).get("slurm_account"))
     allowed = {
         one
         for account, names in _associations(settings)
-        if wanted in (None, account)
+        if wanted in ("", account)
         for one in names.split(",")
     }
     for name in sorted(set(qos_of(profile)) - allowed) if allowed else ():
@@ -107,15 +108,36 @@ def _qos(profile: Mapping[str, Any], settings: Mapping[str, str]) -> Iterator[Fi
         yield Finding(PROBLEM, "QOS", f"'{name}' may not be used{with_account}", remedy)
 
 
-def qos_of(settings: Any, key: str = "") -> Iterator[str]:
+def qos_of(profile: Any) -> Iterator[str]:
     """Yield every QOS that a profile names, of all jobs or of some."""
-    if isinstance(settings, Mapping):
-        for name, value in settings.items():
-            yield from qos_of(value, str(name))
-    elif isinstance(settings, str) and key in ("qos", "slurm-qos"):
-        yield settings
-    elif isinstance(settings, str) and key == "slurm_extra":
-        yield from re.findall(r"(?:--qos[= ]|-q ?)([\w.-]+)", settings)
+    for key in ("slurm-qos", "qos"):
+        yield from map(plain, values_of(profile, key))
+
+
+def values_of(settings: Any, key: str) -> Iterator[str]:
+    """Yield what a profile has under this key, for all jobs or for some."""
+    for name, value in settings.items() if isinstance(settings, Mapping) else ():
+        if name == key and isinstance(value, str):
+            yield value
+        else:
+            yield from values_of(value, key)
+
+
+def plain(value: Any) -> str:
+    """Return a resource without the quotes that keep Snakemake from reading it as Python."""
+    return "" if value is None else str(value).strip("'\"")
+
+
+def _extras(profile: Mapping[str, Any]) -> Iterator[Finding]:
+    """Tell which options of sbatch the executor refuses to be given, when jobs are submitted."""
+    from snakemake_executor_plugin_slurm.validation import get_forbidden_slurm_options
+
+    for extra in dict.fromkeys(values_of(profile, "slurm_extra")):
+        for pattern, name in get_forbidden_slurm_options().items():
+            if re.search(pattern, plain(extra)):
+                found = f"slurm_extra: {plain(extra)}: Snakemake takes no {name} from there"
+                remedy = "name resources: slurm_partition, slurm_account, qos, constraint, gres ..."
+                yield Finding(PROBLEM, "profile", found, remedy)
 
 
 def _associations(settings: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -188,6 +210,15 @@ def _settings() -> dict[str, str]:
     """Return SLURM's own configuration."""
     text = output_of(["scontrol", "show", "config"]) or ""
     return dict(re.findall(r"^(\w+)\s*= (.*)$", text, re.MULTILINE))
+
+
+def resources_of_rule(profile: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """Return what a profile sets for a rule, which may be a list of RULE:NAME=VALUE."""
+    given = profile.get("set-resources") or {}
+    if isinstance(given, Mapping):
+        return dict(given.get(rule) or {})
+    parts = (one.partition(":") for one in given)
+    return dict(setting.split("=", 1) for name, _, setting in parts if name == rule)
 
 
 def default_resources(profile: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import yaml
 
 from exprlab.config.experiment import parse_config, tracking_uri
 from exprlab.doctor import machine
-from exprlab.doctor.cluster import default_resources, examine_cluster
+from exprlab.doctor.cluster import default_resources, examine_cluster, resources_of_rule
 from exprlab.doctor.findings import OK, PROBLEM, Finding
 from exprlab.doctor.needs import bytes_on_disk, needs_of
 from exprlab.doctor.node import OPTIONS, examine_node
@@ -66,7 +66,7 @@ def _of_plan(plan: Plan, profile: Mapping[str, Any] | None, seconds: int) -> Ite
         return
     everywhere = default_resources(profile)
     yield from examine_node(everywhere, seconds)
-    of_training = dict((profile.get("set-resources") or {}).get("train_network") or {})
+    of_training = resources_of_rule(profile, "train_network")
     if of_training.keys() & {*OPTIONS, "slurm_extra"}:
         # Networks train elsewhere than all other rules run.
         yield from examine_node(everywhere | of_training, seconds)

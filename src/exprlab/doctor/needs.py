@@ -52,7 +52,9 @@ def _largest(needs: Sequence[Need]) -> Iterator[Need]:
 
 def _need(job: Job) -> Need:
     def asked(name: str, otherwise: int = 0) -> int:
-        return int(job.resources.get(name, otherwise))
+        value = job.resources.get(name, "")
+        # What depends on a job's inputs is not known before they are there.
+        return int(value) if value.isdecimal() else otherwise
 
     nodes = asked("nodes", 1)
     tasks = asked("tasks_per_node") or -(-asked("tasks", 1) // nodes)
@@ -106,7 +108,7 @@ def bytes_on_disk(config: Mapping[str, Any], jobs: Sequence[Job]) -> int:
 def _float32_bytes(dataset: Any) -> int:
     if dataset.source == "simulate":
         return (dataset.n_samples + dataset.n_new_samples) * dataset.n_genes * 4
-    return float32_bytes(dataset.expression)
+    return float32_bytes([*dataset.expression, *dataset.new_expression])
 
 
 def placeholders(settings: Any, path: str = "") -> Iterator[str]:

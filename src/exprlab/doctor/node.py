@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from exprlab.doctor.cluster import plain
 from exprlab.doctor.findings import OK, PROBLEM, WARNING, Finding, finding
 from exprlab.doctor.machine import devices
 from exprlab.files import read_json, write_json
@@ -83,8 +84,8 @@ def _submit(folder: Path, resources: Mapping[str, Any]) -> tuple[str | None, str
     command += [f"--output={folder}/job.log", f"--chdir={Path.cwd()}", f"--wrap={shlex.join(call)}"]
     for name, option in OPTIONS.items():
         if resources.get(name):
-            command.append(f"--{option}={resources[name]}")
-    command += shlex.split(str(resources.get("slurm_extra") or "").strip("'\""))
+            command.append(f"--{option}={plain(resources[name])}")
+    command += shlex.split(plain(resources.get("slurm_extra")))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return None, " ".join(done.stderr.split())

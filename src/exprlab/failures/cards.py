@@ -40,6 +40,10 @@ STATES = {
     "NODE_FAIL": NODE_FAILURE,
     "CANCELLED": CANCELLED,
 }
+# Before what the executor itself found wrong with a job.
+UNSENT = "Job submission failed with exception: "
+# More jobs than a user or account may have in the queue.
+FULL = re.compile(r"MaxSubmit|submit limit")
 CAUSES = {
     OUT_OF_MEMORY: "it took more memory than it had",
     TIME_LIMIT: "it took more time than it had",
@@ -121,6 +125,8 @@ def _card(job: dict[str, Any], command: Sequence[str]) -> Card:
     if refused:
         cause = refused
         remedy = "mend the profile; exprlab doctor --profile PROFILE tells what does not fit"
+        if FULL.search(refused):
+            remedy = "let fewer jobs wait in the queue (`jobs:` in the profile), then run it again"
     elif end:
         # How it was killed says more than what it said before.
         cause, remedy = CAUSES[end], REMEDIES[end].format(rule=job["rule"])
@@ -147,9 +153,10 @@ def _card(job: dict[str, Any], command: Sequence[str]) -> Card:
 def _refused(job: dict[str, Any]) -> str:
     """Return why SLURM has not taken a job, in its own words if Snakemake passed them on."""
     message = str(job["message"] or "")
-    if job["slurm_job"] or not (job["group"] or "sbatch" in message):
+    if job["slurm_job"] or not (job["group"] or "sbatch" in message or UNSENT in message):
         return ""
-    words = message.partition("error message was")[2].partition("sbatch call:")[0] or message
+    words = message.partition("error message was")[2].partition("sbatch call:")[0]
+    words = words or message.partition(UNSENT)[2] or message
     return f"SLURM did not take it: {' '.join(words.split()) or 'sbatch refused the job'}"
 
 

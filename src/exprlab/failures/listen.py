@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,17 @@ class FailedJobs(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._jobs: dict[tuple[str, ...], dict[str, Any]] = {}
+        # Jobs are submitted, and fail, in several threads.
+        self._reason = threading.local()
+
+    @contextmanager
+    def because(self, message: str | None) -> Iterator[None]:
+        """Take this for the reason of what is logged meanwhile without one."""
+        self._reason.words = message
+        try:
+            yield
+        finally:
+            self._reason.words = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a failed job, or the jobs of a failed group."""
@@ -41,7 +55,7 @@ class FailedJobs(logging.Handler):
             "logs": [str(log) for log in [*job["log"], *logs]],
             "slurm_job": (job.get("aux") or {}).get("external_jobid"),
             "group": group,
-            "message": job.get("rule_msg"),
+            "message": job.get("rule_msg") or getattr(self._reason, "words", None),
         }
         again = group is None and job.get("indent") and earlier
         self._jobs[outputs] = earlier if again else new

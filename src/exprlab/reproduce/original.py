@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -69,7 +70,8 @@ class Original:
     def place(self) -> Path:
         """The folder that relative paths of the user's own files begin in."""
         # Snakemake was called where results/ lies; of a manifest alone nobody knows.
-        return self.folder.resolve().parent if self.folder else Path.cwd()
+        # Its files lie beside the name of results/, wherever that leads to.
+        return Path(os.path.abspath(self.folder)).parent if self.folder else Path.cwd()
 
     @property
     def targets(self) -> list[str]:
@@ -105,7 +107,7 @@ def open_original(name: str, scratch: Path) -> Original:
     if path.is_file():
         return _experiment(name, read_manifest(path), path.parent)
     if path.is_dir():
-        return _run_of_folder(name, path.resolve())
+        return _run_of_folder(name, Path(os.path.abspath(path)))
     if RUN_ID.fullmatch(name):
         from exprlab.tracking.fetch import fetch_proof
 

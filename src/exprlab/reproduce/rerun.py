@@ -93,7 +93,9 @@ def command_of(snakefile: Path, targets: list[str], folder: Path, cores: int) ->
 @contextmanager
 def _workflow(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a workflow; whatever ends this block, nothing of the workflow outlives it."""
-    environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+    # A profile of the user's would send these jobs to a cluster, which does not see `folder`.
+    unwanted = ("MLFLOW_TRACKING_URI", "SNAKEMAKE_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
     # The jobs are to run this very package; a relative path in it means nothing in `folder`.
     paths = [str(PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
