@@ -99,6 +99,17 @@ def test_experiment_is_asked_for_by_its_manifest(results: Path, tmp_path: Path) 
         assert len(whole.files) == len(manifest()["files"])
 
 
+def test_files_of_ones_own_lie_beside_results_that_are_a_link(
+    results: Path, tmp_path: Path
+) -> None:
+    """As where results/ lies on a file system for large files."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "results").symlink_to(results)
+    for name in (project / "results", project / "results" / RUNS[1]):
+        assert open_original(str(name), tmp_path).place == project
+
+
 def test_manifest_alone_is_enough(tmp_path: Path) -> None:
     write_json(tmp_path / "kept.json", manifest())
     assert open_original(str(tmp_path / "kept.json"), tmp_path).folder is None
@@ -197,6 +208,17 @@ def test_certificate_claims_nothing_that_was_not_recorded() -> None:
     assert "hardware    as recorded" in as_text(known)
     unknown = Certificate("results", None, "0.1.0", 3, recorded=False)
     assert "as recorded" not in as_text(unknown).replace("not recorded", "")
+
+
+def test_a_profile_of_the_user_does_not_send_the_proof_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SNAKEMAKE_PROFILE", "/home/me/profiles/slurm")
+    command = [sys.executable, "-c", "import os; print(*os.environ)"]
+    with rerun._workflow(command, tmp_path) as process:
+        names = process.stdout.read().split()
+    assert "PATH" in names
+    assert "SNAKEMAKE_PROFILE" not in names
 
 
 def test_interrupt_ends_even_a_workflow_that_does_not_listen(
