@@ -22,7 +22,7 @@ WHAT = (
 )
 STEPS = ("train_baseline", "calibrate_model", "evaluate_model", "explain_model", "present_run",
          "predict_samples")  # fmt: skip
-ALONE = ("simulate_cohort", "compute_oracle", "evaluate_oracle", "compare_models", "compare_genes")
+ALONE = ("simulate_cohort", "compute_oracle", "compare_models", "compare_genes")
 # Single steps, and as many in a group as a run of exprlab's has.
 PLAIN = f"""
 STEPS = {STEPS}
