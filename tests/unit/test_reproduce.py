@@ -108,6 +108,8 @@ def test_files_of_ones_own_lie_beside_results_that_are_a_link(
     (project / "results").symlink_to(results)
     for name in (project / "results", project / "results" / RUNS[1]):
         assert open_original(str(name), tmp_path).place == project
+    (tmp_path / "best").symlink_to(project / "results" / RUNS[1])
+    assert open_original(str(tmp_path / "best"), tmp_path).run == ("tumours", "mlp", "seed-1")
 
 
 def test_manifest_alone_is_enough(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def open_original(name: str, scratch: Path) -> Original:
     if path.is_file():
         return _experiment(name, read_manifest(path), path.parent)
     if path.is_dir():
-        return _run_of_folder(name, Path(os.path.abspath(path)))
+        return _run_of_folder(name)
     if RUN_ID.fullmatch(name):
         from exprlab.tracking.fetch import fetch_proof
 
@@ -129,14 +129,17 @@ def _experiment(name: str, manifest: dict[str, Any], folder: Path) -> Original:
     return Original(name, manifest, manifest["files"], folder if present else None, environment)
 
 
-def _run_of_folder(name: str, path: Path) -> Original:
-    results = path.parents[2] if len(path.parts) > 3 else path
-    if not (results / MANIFEST_FILE).exists():
+def _run_of_folder(name: str) -> Original:
+    # As it is named, since results/ may be a link; or where it leads to, as a link to a run does.
+    places = (Path(os.path.abspath(name)), Path(name).resolve())
+    path = next((p for p in places if _lies_in_results(p)), None)
+    if path is None:
         raise UserError(
             f"{name}: there is no {MANIFEST_FILE} in it, nor three folders above it; a finished "
             "`snakemake --cores 4` leaves results/manifest.json. Give the folder of results, or "
             "of one run in it (results/dataset/model/split)"
         )
+    results = path.parents[2]
     manifest = read_manifest(results)
     dataset, model, split = path.relative_to(results).parts
     run = (dataset, model, split)
@@ -150,6 +153,11 @@ def _run_of_folder(name: str, path: Path) -> Original:
     files = _entries(manifest, run)
     environment = _environment(path) or _environment(results)
     return Original(name, manifest, files, results, environment, run)
+
+
+def _lies_in_results(run: Path) -> bool:
+    """Return whether a folder lies where those of runs do, three below a manifest."""
+    return len(run.parts) > 3 and (run.parents[2] / MANIFEST_FILE).exists()
 
 
 def _runs(manifest: dict[str, Any]) -> list[tuple[str, str, str]]:
